@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""tests/api/test_headers.py - each public header, alone and pedantic
+
+Every header is compiled by itself, twice over, as C99 and as C++11, by each
+compiler on this machine, with warnings that a user may have turned on.
+"""
+
+import os
+import tempfile
+import unittest
+
+from places import C_COMPILERS, CXX_COMPILERS, INCLUDE, SMOKE, run
+
+import closing
+
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wundef",
+            "-Wconversion", "-Werror"]
+C_WARNINGS = WARNINGS + ["-Wstrict-prototypes", "-Wmissing-prototypes",
+                         "-Wc++-compat"]
+
+
+def headers():
+    found = []
+    for directory, _, names in os.walk(INCLUDE):
+        for name in names:
+            if name.endswith(".h"):
+                path = os.path.join(directory, name)
+                found.append(os.path.relpath(path, INCLUDE))
+    return sorted(found)
+
+
+class Headers(unittest.TestCase):
+    def compiles(self, command, text, ending):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "user" + ending)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            status, said = run([*command, "-I", INCLUDE, "-c", path, "-o",
+                                os.path.join(folder, "user.o")])
+            self.assertEqual(status, 0, said)
+
+    def test_there_are_some(self):
+        self.assertIn("belay.h", headers())
+
+    def every_header(self, compilers, flags, ending):
+        for compiler in compilers:
+            for name in headers():
+                with self.subTest(compiler=compiler, header=name):
+                    text = f"#include <{name}>\n#include <{name}>\n" \
+                           "int user_variable;\n"
+                    self.compiles([compiler, *flags], text, ending)
+
+    def test_c99(self):
+        self.every_header(C_COMPILERS, ["-std=c99", *C_WARNINGS], ".c")
+
+    def test_c11_with_extensions(self):
+        self.every_header(C_COMPILERS, ["-std=gnu11", *C_WARNINGS], ".c")
+
+    @unittest.skipUnless(CXX_COMPILERS, "there is no C++ compiler")
+    def test_cxx11(self):
+        self.every_header(CXX_COMPILERS, ["-std=c++11", *WARNINGS], ".cc")
+
+    def test_without_sites(self):
+        self.every_header(C_COMPILERS, ["-std=c99", "-DBL_NO_SITES",
+                                        *C_WARNINGS], ".c")
+
+    def test_all_of_them_are_in_belay_h(self):
+        with open(os.path.join(INCLUDE, "belay.h"), encoding="utf-8") as file:
+            text = file.read()
+        # Tests are written with <belay/test.h>, which no program includes.
+        for name in headers():
+            if name not in ("belay.h", "belay/test.h"):
+                self.assertIn(f"#include <{name}>", text)
+
+    def test_sugar_is_clean(self):
+        with open(SMOKE, encoding="utf-8") as file:
+            text = file.read()
+        for compiler in C_COMPILERS:
+            for dialect in ("c99", "gnu99", "c11", "gnu11", "gnu17"):
+                with self.subTest(compiler=compiler, dialect=dialect):
+                    self.compiles([compiler, f"-std={dialect}", *C_WARNINGS],
+                                  text, ".c")
+
+    @unittest.skipUnless(CXX_COMPILERS, "there is no C++ compiler")
+    def test_sugar_in_cxx(self):
+        with open(SMOKE, encoding="utf-8") as file:
+            text = file.read()
+        for compiler in CXX_COMPILERS:
+            with self.subTest(compiler=compiler):
+                self.compiles([compiler, "-std=c++11", "-Wall", "-Werror"],
+                              text, ".cc")
+
+
+if __name__ == "__main__":
+    closing.main()
