@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * belay.h - all of Belay's core: asyncio for C
+ */
+#ifndef BELAY_H
+#define BELAY_H
+
+#include <belay/base.h>
+#include <belay/error.h>
+#include <belay/future.h>
+#include <belay/group.h>
+#include <belay/inspect.h>
+#include <belay/io.h>
+#include <belay/loop.h>
+#include <belay/net.h>
+#include <belay/park.h>
+#include <belay/queue.h>
+#include <belay/scope.h>
+#include <belay/select.h>
+#include <belay/stream.h>
+#include <belay/sync.h>
+#include <belay/task.h>
+#include <belay/thread.h>
+
+#endif
