@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * base/assert.h - what must be true, checked in every build
+ *
+ * BL__ASSERT is for invariants of ours: cheap, and on in release.  BL__AUDIT
+ * walks structures and is compiled into debug builds only.  BL__MISUSE is for
+ * contracts of the caller's that leave nothing to return to: it names both
+ * places and ends the process.
+ */
+#ifndef BL__BASE_ASSERT_H
+#define BL__BASE_ASSERT_H
+
+#include <assert.h> /* static_assert */
+
+#include <belay/base.h>
+
+#define BL__LIKELY(x)   __builtin_expect(!!(x), 1)
+#define BL__UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define BL__ASSERT(condition) \
+    (BL__LIKELY(condition)    \
+         ? (void)0            \
+         : bl__panic(__func__, BL_HERE, "assertion failed: %s", #condition))
+
+#if defined(BELAY_AUDIT) && BELAY_AUDIT
+#    define BL__AUDIT(condition) BL__ASSERT(condition)
+#else
+#    define BL__AUDIT(condition) ((void)0)
+#endif
+
+#define BL__MISUSE(...) bl__panic(__func__, BL_HERE, __VA_ARGS__)
+
+/*
+ * Prints a crash report (message, place, the hooks' reports) to stderr and
+ * aborts.
+ */
+BL__PRINTF(3, 4)
+BL__NORETURN void bl__panic(const char *function, const char *place,
+                            const char *format, ...);
+
+/* Adds what `hook` prints to every crash report.  At most 4 hooks. */
+void bl__panic_add_hook(void (*hook)(void));
+
+#endif
