@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sys/ctx.h - switching between stacks
+ *
+ * A context is what is left of a suspended line of execution: where its stack
+ * stands and where it goes on.  Everything else that it needs is on its stack.
+ *
+ * On the CPUs we know, the switch is inline assembly: it saves the frame
+ * pointer, the stack pointer and the resume address, tells the compiler that
+ * all other registers are lost (so it spills just those that are live), and
+ * leaves by an indirect jump, which the CPU predicts, where `ret` into another
+ * stack would defeat its return predictor.  Floating-point control words
+ * belong to the thread, not to the context.
+ *
+ * Sanitizers and Valgrind keep a picture of the stack of their own; the hooks
+ * beside the switch keep it true (ctx_tools.h).
+ *
+ * Invariant: a context is either running or saved; only a saved one is
+ * switched to, and that makes it running.
+ */
+#ifndef BL__SYS_CTX_H
+#define BL__SYS_CTX_H
+
+#include <belay/base.h>
+
+#include "sys/ctx_tools.h"
+
+/* The entry function of a context.  It never returns. */
+typedef void bl__ctx_fn(void *arg);
+
+struct bl__ctx {
+    void *pc;
+    void *sp;
+    void *fp;
+    void *other; /* generic fallback: its ucontext */
+    struct bl__ctx_tools tools;
+};
+
+/*
+ * Makes `ctx` start `fn(arg)` at the top of the stack [low, high) when it is
+ * switched to for the first time.
+ */
+void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high, bl__ctx_fn *fn,
+                  void *arg);
+
+#if defined(BELAY_CTX_GENERIC)
+
+void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to);
+
+#elif defined(__x86_64__)
+
+#    if defined(__AVX512F__)
+#        define BL__CTX_WIDE                                                   \
+            , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22",   \
+                "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", \
+                "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#    else
+#        define BL__CTX_WIDE
+#    endif
+
+/*
+ * rbx and rbp cannot always be named as clobbers (position-independent code,
+ * frame pointers), so they are kept by hand: rbp in the context, rbx on the
+ * stack, below the red zone that the compiler may be using.
+ */
+static inline __attribute__((always_inline)) void bl__ctx_swap(
+    struct bl__ctx *from, struct bl__ctx *to) {
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
+                     "pushq %%rbx\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "movq %%rax, 0(%%rdi)\n\t"
+                     "movq %%rsp, 8(%%rdi)\n\t"
+                     "movq %%rbp, 16(%%rdi)\n\t"
+                     "movq 8(%%rsi), %%rsp\n\t"
+                     "movq 16(%%rsi), %%rbp\n\t"
+                     "jmpq *0(%%rsi)\n\t"
+                     ".p2align 4\n"
+                     "1:\n\t"
+                     "endbr64\n\t"
+                     "popq %%rbx\n\t"
+                     "leaq 128(%%rsp), %%rsp\n\t"
+                     : "+D"(from), "+S"(to)
+                     :
+                     : "rax", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12",
+                       "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3",
+                       "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+                       "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory",
+                       "cc" BL__CTX_WIDE);
+}
+
+#elif defined(__aarch64__)
+
+/* x19 and x29 (frame pointer) are kept by hand, like rbx and rbp above. */
+static inline __attribute__((always_inline)) void bl__ctx_swap(
+    struct bl__ctx *from, struct bl__ctx *to) {
+    register struct bl__ctx *x0 __asm__("x0") = from;
+    register struct bl__ctx *x1 __asm__("x1") = to;
+    __asm__ volatile(
+        "stp x19, x29, [sp, #-16]!\n\t"
+        "adr x9, 1f\n\t"
+        "mov x10, sp\n\t"
+        "stp x9, x10, [x0]\n\t"
+        "ldp x16, x10, [x1]\n\t"
+        "mov sp, x10\n\t"
+        "br x16\n"
+        "1:\n\t"
+        "hint #36\n\t" /* bti j */
+        "ldp x19, x29, [sp], #16\n\t"
+        : "+r"(x0), "+r"(x1)
+        :
+        : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
+          "x13", "x14", "x15", "x16", "x17", "x20", "x21", "x22", "x23", "x24",
+          "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5",
+          "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
+          "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25",
+          "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+}
+
+#else
+#    error "build with BELAY_CTX_GENERIC on this CPU"
+#endif
+
+/*
+ * Suspends `from`, which is running, and goes on with `to`.  Returns when
+ * somebody switches to `from` again.
+ */
+#if BL__CTX_HAS_TOOLS
+void bl__ctx_switch(struct bl__ctx *from, struct bl__ctx *to);
+#else
+static inline __attribute__((always_inline)) void bl__ctx_switch(
+    struct bl__ctx *from, struct bl__ctx *to) {
+    bl__ctx_swap(from, to);
+}
+#endif
+
+/* Goes on with `to` and never comes back to `from`. */
+BL__NORETURN
+void bl__ctx_leave(struct bl__ctx *from, struct bl__ctx *to);
+
+#endif

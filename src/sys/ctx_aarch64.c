@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sys/ctx_aarch64.c - how a stack begins on AArch64
+ *
+ * As on x86-64: a thunk takes the function and its argument from the new
+ * stack, and tells unwinders that there is nothing beneath it.
+ *
+ * Invariant: sp is aligned to 16 bytes at all times, as the AAPCS64 asks.
+ */
+#include "sys/ctx.h"
+
+#include "base/assert.h"
+
+void bl__ctx_thunk(void);
+
+__asm__(".text\n"
+        ".globl bl__ctx_thunk\n"
+        ".hidden bl__ctx_thunk\n"
+        ".type bl__ctx_thunk, %function\n"
+        ".p2align 4\n"
+        "bl__ctx_thunk:\n"
+        "    .cfi_startproc\n"
+        "    .cfi_undefined x30\n"
+        "    hint #36\n" /* bti j */
+        "    ldp x9, x0, [sp], #16\n"
+        "    mov x29, xzr\n"
+        "    mov x30, xzr\n"
+        "    blr x9\n"
+        "    brk #1\n"
+        "    .cfi_endproc\n"
+        ".size bl__ctx_thunk, . - bl__ctx_thunk\n");
+
+void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high, bl__ctx_fn *fn,
+                  void *arg) {
+    BL__ASSERT(((uintptr_t)high & 15) == 0);
+    BL__ASSERT((char *)high - (char *)low >= 1024);
+
+    void **sp = (void **)high;
+    *--sp = arg;
+    *--sp = (void *)fn;
+    ctx->pc = (void *)bl__ctx_thunk;
+    ctx->sp = sp;
+    ctx->fp = NULL;
+}

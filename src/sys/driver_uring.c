@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sys/driver_uring.c - readiness by io_uring's poll requests
+ *
+ * BL_EDGE is a multishot poll, which the kernel keeps until it is cancelled;
+ * without it a poll is one shot, made anew after each report.  Nothing is
+ * handed to the kernel before `wait`: a poll that was set joins the line of
+ * *changes*, and its request is written immediately before the system call
+ * that submits it.  So a request never names a number that was meanwhile
+ * closed and used again.  Cancelling names a key, not a number, and is written
+ * at once.
+ *
+ *     set -> [changes] -> request in the kernel -> completion
+ *                ^                                     |
+ *                |   one shot, still armed             v
+ *                +----------------------------- [reported] -> wait
+ *
+ * Completions are taken from the ring whenever one has to look into it, also
+ * by `flush`; what they say waits in the line of *reported* polls.
+ *
+ * A ring serves one thread, the first that uses it (that is what makes it
+ * cheap).  A driver that finds itself on another thread leaves the ring behind
+ * and makes all requests again on a new one.
+ *
+ * Invariants:
+ *   a poll is in one line at most;
+ *   armed and not submitted -> in a line;
+ *   poll->requests counts its completions that are still to come, of all keys.
+ */
+#include "sys/driver.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/list.h"
+
+enum {
+    URING_ENTRIES = 64,       /* requests written between two submissions */
+    URING_COMPLETIONS = 1024, /* more than these cost the kernel a list */
+    URING_POLLS_MIN = 64
+};
+
+/* The key of requests whose completion nobody waits for. */
+static const uint64_t URING_NO_KEY = UINT64_MAX;
+
+struct uring_driver {
+    struct io_uring ring;
+    bool has_ring;
+    bool is_hosted;         /* somebody else waits for the ring's descriptor */
+    uint64_t thread;        /* that the ring belongs to */
+    uint32_t generation;    /* of the poll that was set last */
+    uint32_t request_count; /* completions still to come, of all polls */
+    struct bl__poll **polls; /* by descriptor number; NULL if never set */
+    uint32_t poll_capacity;
+    bl_link changes;
+    bl_link reported;
+};
+
+static struct uring_driver *uring_self(struct bl__driver *driver) {
+    return (struct uring_driver *)(void *)driver;
+}
+
+/* A number that no other thread of this process ever had or will have. */
+static uint64_t uring_thread(void) {
+    static atomic_uint_fast64_t last;
+    static __thread uint64_t number;
+    if (BL__UNLIKELY(number == 0)) number = atomic_fetch_add(&last, 1) + 1;
+    return number;
+}
+
+/* ---- the ring ---------------------------------------------------------- */
+
+/*
+ * What this file needs of the kernel: no lost completions, timeouts as an
+ * argument, multishot polls (which came with the same release as tags).
+ */
+static bool uring_is_able(const struct io_uring *ring) {
+    const unsigned needed =
+        IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS;
+    return (ring->features & needed) == needed;
+}
+
+/* Makes a ring with the best of what the kernel has: 6.1, 5.19, older. */
+static int uring_make(struct io_uring *ring) {
+    static const unsigned flag_sets[] = {
+        IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
+            IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
+            IORING_SETUP_TASKRUN_FLAG,
+        0,
+    };
+    int rc = -EINVAL;
+    for (size_t i = 0; i < sizeof flag_sets / sizeof *flag_sets; i++) {
+        struct io_uring_params params = {
+            .flags = flag_sets[i] | IORING_SETUP_CQSIZE,
+            .cq_entries = URING_COMPLETIONS,
+        };
+        rc = io_uring_queue_init_params(URING_ENTRIES, ring, &params);
+        if (rc != -EINVAL) break;
+    }
+    if (rc < 0) return rc;
+    if (uring_is_able(ring)) return 0;
+    io_uring_queue_exit(ring);
+    return -ENOSYS;
+}
+
+static int uring_ensure_ring(struct uring_driver *self) {
+    if (BL__LIKELY(self->has_ring)) return 0;
+    int rc = uring_make(&self->ring);
+    if (rc < 0) return rc;
+    self->has_ring = true;
+    self->thread = uring_thread();
+    return 0;
+}
+
+/* Leaves the ring and its requests; those still armed will be made again. */
+static void uring_leave_ring(struct uring_driver *self) {
+    io_uring_queue_exit(&self->ring);
+    self->has_ring = false;
+    self->request_count = 0;
+    for (uint32_t fd = 0; fd < self->poll_capacity; fd++) {
+        struct bl__poll *poll = self->polls[fd];
+        if (poll == NULL) continue;
+        poll->requests = 0;
+        poll->is_submitted = false;
+        bool is_waiting = bl__list_is_linked(&poll->link);
+        if (poll->armed == 0 || is_waiting) continue;
+        bl__list_append(&self->changes, &poll->link);
+    }
+}
+
+/* To be called before the ring is used: it may be another thread's. */
+static void uring_adopt(struct uring_driver *self) {
+    if (!self->has_ring) return;
+    if (BL__LIKELY(self->thread == uring_thread())) return;
+    uring_leave_ring(self);
+}
+
+/* ---- completions ------------------------------------------------------- */
+
+static unsigned uring_events_of(int result) {
+    const unsigned everything = BL_READABLE | BL_WRITABLE | BL__HANGUP;
+    if (result < 0) return everything; /* who tries it gets the same error */
+    unsigned events = 0;
+    if (result & POLLIN) events |= BL_READABLE;
+    if (result & POLLOUT) events |= BL_WRITABLE;
+    if (result & (POLLRDHUP | POLLPRI)) events |= BL_READABLE | BL__HANGUP;
+    if (result & (POLLERR | POLLHUP)) events |= everything;
+    return events;
+}
+
+static void uring_take(struct uring_driver *self,
+                       const struct io_uring_cqe *completion) {
+    uint64_t key = completion->user_data;
+    if (key == URING_NO_KEY) return;
+    uint32_t fd = (uint32_t)bl__key_fd(key);
+    BL__ASSERT(fd < self->poll_capacity);
+    struct bl__poll *poll = self->polls[fd];
+    BL__ASSERT(poll != NULL);
+
+    bool is_final = (completion->flags & IORING_CQE_F_MORE) == 0;
+    if (is_final) {
+        BL__ASSERT(poll->requests > 0);
+        poll->requests--;
+        self->request_count--;
+    }
+    if (bl__key_generation(key) != poll->generation) return;
+    if (poll->armed == 0) return;
+    /* That a number is closed is said once: nothing would ever change it. */
+    if (is_final && completion->res != -EBADF) poll->is_submitted = false;
+
+    /* Nobody asked to cancel the present key: the kernel gave the poll up, as
+     * when the thread that made it ended.  It is made again. */
+    unsigned events = 0;
+    if (completion->res != -ECANCELED) {
+        events = uring_events_of(completion->res);
+    }
+    poll->events |= events;
+    if (bl__list_is_linked(&poll->link)) return;
+    if (poll->events != 0) {
+        bl__list_append(&self->reported, &poll->link);
+    } else if (!poll->is_submitted) {
+        bl__list_append(&self->changes, &poll->link);
+    }
+}
+
+static void uring_harvest(struct uring_driver *self) {
+    struct io_uring_cqe *completion;
+    unsigned head;
+    unsigned count = 0;
+    io_uring_for_each_cqe(&self->ring, head, completion) {
+        uring_take(self, completion);
+        count++;
+    }
+    io_uring_cq_advance(&self->ring, count);
+}
+
+/* ---- system calls ------------------------------------------------------ */
+
+/*
+ * Submits what is written and waits for a completion for up to `timeout`.
+ *
+ * Returns 0, or what went wrong.  The kernel may be short of memory or of room
+ * for completions: then what was not submitted stays written.
+ */
+static int uring_enter(struct uring_driver *self, bl_ns timeout) {
+    int rc;
+    if (timeout == 0) {
+        rc = io_uring_submit_and_get_events(&self->ring);
+    } else if (timeout == BL_FOREVER) {
+        rc = io_uring_submit_and_wait(&self->ring, 1);
+    } else {
+        struct __kernel_timespec limit = {
+            .tv_sec = timeout / 1000000000,
+            .tv_nsec = timeout % 1000000000,
+        };
+        struct io_uring_cqe *first;
+        rc = io_uring_submit_and_wait_timeout(&self->ring, &first, 1, &limit,
+                                              NULL);
+    }
+    if (rc >= 0 || rc == -ETIME) return 0;
+    BL__ASSERT(rc != -EBADF);
+    BL__ASSERT(rc != -EEXIST); /* that is what uring_adopt is for */
+    return rc;
+}
+
+/* A place for one more request; makes room if there is none. */
+static struct io_uring_sqe *uring_request(struct uring_driver *self) {
+    for (;;) {
+        struct io_uring_sqe *request = io_uring_get_sqe(&self->ring);
+        if (request != NULL) return request;
+        BL_IGNORE(uring_enter(self, 0) < 0); /* short of memory: once more */
+        uring_harvest(self);
+    }
+}
+
+static uint32_t uring_mask(unsigned events) {
+    uint32_t mask = 0;
+    if (events & BL_READABLE) mask |= POLLIN | POLLRDHUP;
+    if (events & BL_WRITABLE) mask |= POLLOUT;
+    if ((events & BL_EDGE) && (events & BL_READABLE)) mask |= POLLPRI;
+    return mask;
+}
+
+/* Writes a request for each poll that changed.  They are submitted next. */
+static void uring_write_changes(struct uring_driver *self) {
+    while (!bl__list_is_empty(&self->changes)) {
+        struct io_uring_sqe *request = uring_request(self);
+        bl_link *first = bl__list_first(&self->changes);
+        struct bl__poll *poll = bl__container_of(first, struct bl__poll, link);
+        BL__ASSERT(poll->armed != 0);
+        BL__ASSERT(!poll->is_submitted);
+
+        uint32_t mask = uring_mask(poll->armed);
+        if (poll->armed & BL_EDGE) {
+            io_uring_prep_poll_multishot(request, poll->fd, mask);
+        } else {
+            io_uring_prep_poll_add(request, poll->fd, mask);
+        }
+        request->user_data = bl__key_pack(poll->fd, poll->generation);
+        bl__list_remove(&poll->link);
+        poll->is_submitted = true;
+        poll->requests++;
+        self->request_count++;
+    }
+}
+
+static void uring_write_cancel(struct uring_driver *self, uint64_t key) {
+    struct io_uring_sqe *request = uring_request(self);
+    io_uring_prep_cancel64(request, key, 0);
+    request->user_data = URING_NO_KEY;
+}
+
+static void uring_commit(struct bl__driver *driver) {
+    struct uring_driver *self = uring_self(driver);
+    uring_adopt(self);
+    /* Without a ring there is nothing that a host could wait for: the next
+     * `wait` tries again, and says why if it fails. */
+    if (uring_ensure_ring(self) < 0) return;
+    uring_write_changes(self);
+    if (io_uring_sq_ready(&self->ring) == 0) return;
+    BL_IGNORE(io_uring_submit(&self->ring) < 0); /* stays written */
+}
+
+/* ---- polls ------------------------------------------------------------- */
+
+/* Notes where completions for poll->fd go. */
+static int uring_know(struct uring_driver *self, struct bl__poll *poll) {
+    uint32_t fd = (uint32_t)poll->fd;
+    if (BL__UNLIKELY(fd >= self->poll_capacity)) {
+        uint32_t capacity = self->poll_capacity;
+        if (capacity == 0) capacity = URING_POLLS_MIN;
+        while (capacity <= fd) capacity *= 2;
+        size_t bytes = capacity * sizeof *self->polls;
+        struct bl__poll **polls = bl_realloc(self->polls, bytes);
+        if (polls == NULL) return -ENOMEM;
+        size_t known = self->poll_capacity;
+        memset(polls + known, 0, (capacity - known) * sizeof *polls);
+        self->polls = polls;
+        self->poll_capacity = capacity;
+    }
+    struct bl__poll *before = self->polls[fd];
+    BL__ASSERT(before == NULL || before == poll || before->requests == 0);
+    self->polls[fd] = poll;
+    return 0;
+}
+
+/*
+ * io_uring calls a regular file always ready and finds out about a closed
+ * number later; we want both to be refused at once, as by epoll.
+ */
+static int uring_check_file(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    bool is_plain = S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) ||
+                    S_ISBLK(status.st_mode);
+    return is_plain ? -EPERM : 0;
+}
+
+static int uring_set(struct bl__driver *driver, struct bl__poll *poll,
+                     unsigned events) {
+    struct uring_driver *self = uring_self(driver);
+    if (poll->armed == 0) {
+        if (events == 0) return 0;
+        int rc = uring_check_file(poll->fd);
+        if (rc < 0) return rc;
+        rc = uring_know(self, poll);
+        if (rc < 0) return rc;
+    }
+    uring_adopt(self);
+    if (poll->is_submitted) {
+        uint64_t key = bl__key_pack(poll->fd, poll->generation);
+        poll->is_submitted = false;
+        uring_write_cancel(self, key);
+    }
+    bl__list_remove(&poll->link);
+    poll->events = 0;
+    poll->generation = ++self->generation;
+    poll->armed = events;
+    if (events != 0) bl__list_append(&self->changes, &poll->link);
+    if (self->is_hosted) uring_commit(driver);
+    return 0;
+}
+
+static void uring_flush(struct bl__driver *driver, struct bl__poll *poll) {
+    struct uring_driver *self = uring_self(driver);
+    BL__ASSERT(poll->armed == 0);
+    if (poll->requests == 0) return;
+
+    uring_adopt(self);
+    bl_ns patience = 0; /* the cancelling usually ends it in the same call */
+    while (poll->requests > 0) {
+        BL_IGNORE(uring_enter(self, patience) < 0); /* interrupted: again */
+        uring_harvest(self);
+        patience = BL_FOREVER;
+    }
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+static bool uring_has_kernel_work(const struct uring_driver *self) {
+    unsigned flags = IO_URING_READ_ONCE(*self->ring.sq.kflags);
+    return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+static bool uring_is_pending(const struct bl__driver *driver) {
+    const struct uring_driver *self = (const void *)driver;
+    if (!self->has_ring) return true;
+    if (!bl__list_is_empty(&self->reported)) return true;
+    if (!bl__list_is_empty(&self->changes)) return true;
+    if (io_uring_sq_ready(&self->ring) > 0) return true;
+    if (io_uring_cq_ready(&self->ring) > 0) return true;
+    return uring_has_kernel_work(self);
+}
+
+static int uring_report(struct uring_driver *self, struct bl__ready *ready,
+                        int count) {
+    int done = 0;
+    while (done < count && !bl__list_is_empty(&self->reported)) {
+        bl_link *first = bl__list_first(&self->reported);
+        struct bl__poll *poll = bl__container_of(first, struct bl__poll, link);
+        BL__ASSERT(poll->armed != 0);
+        BL__ASSERT(poll->events != 0);
+        ready[done++] = (struct bl__ready){
+            .fd = poll->fd,
+            .generation = poll->generation,
+            .events = poll->events,
+        };
+        poll->events = 0;
+        bl__list_remove(&poll->link);
+        if (!poll->is_submitted) bl__list_append(&self->changes, &poll->link);
+    }
+    return done;
+}
+
+static int uring_wait(struct bl__driver *driver, bl_ns timeout,
+                      struct bl__ready *ready, int count) {
+    struct uring_driver *self = uring_self(driver);
+    BL__ASSERT(timeout >= 0);
+    BL__ASSERT(count > 0);
+    uring_adopt(self);
+    int rc = uring_ensure_ring(self);
+    if (rc < 0) return rc;
+
+    uring_write_changes(self);
+    if (io_uring_cq_ready(&self->ring) > 0) timeout = 0;
+    if (!bl__list_is_empty(&self->reported)) timeout = 0;
+    bool must_enter = timeout != 0 || io_uring_sq_ready(&self->ring) > 0 ||
+                      uring_has_kernel_work(self);
+    if (must_enter) rc = uring_enter(self, timeout);
+    uring_harvest(self);
+
+    int reported = uring_report(self, ready, count);
+    return reported == 0 && rc < 0 ? rc : reported;
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
+static int uring_open(struct bl__driver **driver) {
+    struct uring_driver *self = bl__alloc_zeroed(1, sizeof *self);
+    if (self == NULL) return -ENOMEM;
+    bl__list_init(&self->changes);
+    bl__list_init(&self->reported);
+    int rc = uring_ensure_ring(self);
+    if (rc < 0) {
+        bl__free(self);
+        return rc;
+    }
+    *driver = (struct bl__driver *)(void *)self;
+    return 0;
+}
+
+/* Has the kernel end every request, so that no file stays open behind us. */
+static void uring_drain(struct uring_driver *self) {
+    for (uint32_t fd = 0; fd < self->poll_capacity; fd++) {
+        struct bl__poll *poll = self->polls[fd];
+        if (poll == NULL || !poll->is_submitted) continue;
+        poll->is_submitted = false;
+        poll->armed = 0;
+        uring_write_cancel(self, bl__key_pack(poll->fd, poll->generation));
+    }
+    while (self->request_count > 0) {
+        BL_IGNORE(uring_enter(self, BL_FOREVER) < 0); /* interrupted: again */
+        uring_harvest(self);
+    }
+}
+
+static void uring_close(struct bl__driver *driver) {
+    struct uring_driver *self = uring_self(driver);
+    if (self->has_ring && self->thread == uring_thread()) uring_drain(self);
+    if (self->has_ring) io_uring_queue_exit(&self->ring);
+    bl_free(self->polls);
+    bl__free(self);
+}
+
+static int uring_fd(struct bl__driver *driver) {
+    struct uring_driver *self = uring_self(driver);
+    uring_adopt(self);
+    int rc = uring_ensure_ring(self);
+    if (rc < 0) return rc;
+    self->is_hosted = true;
+    uring_commit(driver);
+    return self->ring.ring_fd;
+}
+
+const struct bl__driver_ops bl__driver_uring = {
+    .name = "io_uring",
+    .open = uring_open,
+    .close = uring_close,
+    .fd = uring_fd,
+    .set = uring_set,
+    .flush = uring_flush,
+    .wait = uring_wait,
+    .commit = uring_commit,
+    .is_pending = uring_is_pending,
+};
