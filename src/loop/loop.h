@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop/loop.h - the inside of a loop
+ *
+ * The loop knows callbacks: timers, watches, calls, posts of other threads.
+ * Tasks are a client of it, which embeds a struct bl_loop and is asked through
+ * struct bl__client.  One iteration is bl__loop_iterate.
+ *
+ * Words.  *Pins* are reasons why something outside may still wake the loop:
+ * thread jobs, open handles, shared futures.  *Quiet* means that an iteration
+ * would find nothing but ready tasks, so that they may go on without one.
+ */
+#ifndef BL__LOOP_LOOP_H
+#define BL__LOOP_LOOP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <belay/loop.h>
+#include <belay/thread.h>
+
+#include "loop/heap.h"
+#include "loop/watch.h"
+#include "sys/driver.h"
+
+/* What the loop asks of the tasks it carries. */
+struct bl__client {
+    bool (*has_ready)(const bl_loop *loop);
+    void (*run_ready)(bl_loop *loop);
+    /* Wakes those who wait for quiet; true if there were any. */
+    bool (*settle)(bl_loop *loop);
+    /* Nothing can wake anybody: true if something was done about it. */
+    bool (*deadlock)(bl_loop *loop);
+    /* `count` is 1 for the first termination signal, 2 for the second; SIGQUIT
+     * comes with 0. */
+    void (*signal)(bl_loop *loop, int number, unsigned count);
+};
+
+struct bl_loop {
+    const struct bl__client *client;
+    struct bl__heap timers;
+    bl_ns now; /* of the clock, as last read in this iteration */
+    bl_clock_kind clock;
+    bl_ns virtual_now;
+    uint64_t resumes;      /* of tasks; counted by the client */
+    uint64_t resume_limit; /* then descriptors and timers must be looked at */
+    uint64_t timer_order;
+
+    struct bl__fd_table fds;
+    const struct bl__driver_ops *driver_ops; /* NULL before the first watch */
+    struct bl__driver *driver;
+    int wake_fd;
+    bl_watch wake_watch;
+    bl_link calls; /* of bl_call_soon */
+
+    _Atomic(struct bl__post *) posts; /* newest first */
+    atomic_bool is_woken; /* the wake_fd was written, not yet read */
+    atomic_uint pins;
+    atomic_uint posters; /* threads inside bl__post */
+    pthread_mutex_t handle_mutex;
+    bl_link handles;
+    struct bl__pool *pool; /* of bl_to_thread; NULL before the first job */
+
+    bl_loop_options options;
+    uint64_t iterations;
+    uint64_t polls;
+    uint64_t resumes_last; /* when the limit was last set */
+    bl_ns credit_now;      /* likewise */
+    unsigned fork_generation;
+    bool is_running;
+    bool is_finished; /* the client has nothing left to wait for */
+    bool is_stepped;  /* by a host, which may wake it by means of its own */
+    bool owns_signals;
+};
+
+/* The loop that runs on this thread. */
+extern __thread bl_loop *bl__loop_current
+    __attribute__((tls_model("initial-exec")));
+
+/* Prepares and empties the embedded part; the client owns the memory. */
+int bl__loop_init(bl_loop *loop, const bl_loop_options *options,
+                  const struct bl__client *client);
+void bl__loop_done(bl_loop *loop);
+
+/* One iteration; blocks for at most `wait_max`. */
+void bl__loop_iterate(bl_loop *loop, bl_ns wait_max);
+
+/*
+ * Whether another batch of ready tasks may run before the next iteration:
+ * nobody has posted or called, and the limit is not reached.
+ */
+static inline bool bl__loop_is_quiet(const bl_loop *loop) {
+    if (loop->resumes >= loop->resume_limit) return false;
+    if (atomic_load_explicit(&loop->is_woken, memory_order_relaxed)) {
+        return false;
+    }
+    return loop->calls._next == &loop->calls;
+}
+
+/* Reads the clock. */
+bl_ns bl__loop_now(const bl_loop *loop);
+
+/* Opens the driver, if it is not open. */
+int bl__loop_open_driver(bl_loop *loop);
+
+/* Asks the seam; 0 without one. */
+static inline uint32_t bl__loop_choose(bl_loop *loop, bl_choice kind,
+                                       uint32_t count) {
+    if (loop->options.choose == NULL || count < 2) return 0;
+    return loop->options.choose(loop->options.seam_context, kind, count) %
+           count;
+}
+
+/* Whether a fork has left this loop behind in a child. */
+bool bl__loop_is_forked(const bl_loop *loop);
+
+/* Whether anything but a ready task could make the loop go on. */
+bool bl__loop_can_be_woken(const bl_loop *loop);
+
+/* timer.c */
+void bl__timers_fire(bl_loop *loop);
+bl_ns bl__timers_next(const bl_loop *loop);
+
+/* wake.c: calls from other threads */
+void bl__wake(bl_loop *loop);
+void bl__wake_drain(bl_loop *loop);
+void bl__post(bl_loop *loop, struct bl__post *post);
+void bl__posts_run(bl_loop *loop);
+void bl__handles_done(bl_loop *loop);
+
+/* signal.c */
+int bl__signals_install(bl_loop *loop);
+void bl__signals_restore(bl_loop *loop);
+void bl__signals_deliver(bl_loop *loop);
+
+/* offload.c: bl_to_thread's pool */
+uint64_t bl__pool_jobs(const bl_loop *loop);
+void bl__pool_done(bl_loop *loop);
+
+#endif

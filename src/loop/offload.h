@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop/offload.h - jobs on the threads of a loop's pool
+ *
+ * A job is embedded by its owner.  It is queued, taken by a thread, run, and
+ * posted back to the loop, where `finished` is called.  Until a thread takes
+ * it, it can be withdrawn.
+ */
+#ifndef BL__LOOP_OFFLOAD_H
+#define BL__LOOP_OFFLOAD_H
+
+#include <stdatomic.h>
+
+#include "loop/loop.h"
+
+struct bl__job {
+    bl_link link; /* in the queue; guarded by the pool's mutex */
+    bl_loop *loop;
+    bl_task_fn *fn;
+    void *arg;
+    int rc;
+    atomic_bool is_cancelled; /* the waiter was; for bl_thread_is_cancelled */
+    void *locals;             /* of the waiter, visible to fn */
+    void (*finished)(struct bl__job *job); /* on the loop's thread */
+    struct bl__post post;
+};
+
+/* The job that this thread runs, or NULL. */
+extern __thread struct bl__job *bl__job_current;
+
+/* Queues the job; 0, BL_ENOMEM, or BL_EAGAIN: there is no thread at all. */
+int bl__pool_submit(bl_loop *loop, struct bl__job *job);
+
+/* Takes a job back that no thread has taken; false if it is too late. */
+bool bl__pool_withdraw(struct bl__job *job);
+
+#endif
