@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task/group.c - groups: opening, collecting, leaving
+ *
+ * A group's scope is entered by its host, so the body is inside it, and the
+ * bases of its children hang under it.  Leaving takes the normal children
+ * first, then the daemons, which are shielded from everything outside until
+ * then.
+ *
+ * The host's wait in bl_group_exit cannot be cancelled: what cancels the host
+ * cancels the children too, and the host waits for them.
+ *
+ * Invariant: a closed group has no children, no daemons, and no start in
+ * progress.
+ */
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "base/site.h"
+#include "task/task.h"
+
+void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent) {
+    bl__scope_init(&group->_scope, host, parent, BL_SCOPE_PLAIN,
+                   BL__ROLE_GROUP);
+    group->_scope._timer._due = BL_FOREVER;
+    group->_host = host;
+    group->_errors = (struct bl__errors){ 0 };
+    group->_alive_count = 0;
+    group->_daemon_count = 0;
+    group->_pending_count = 0;
+    group->_saw_cancelled = false;
+    group->_joiner._task = NULL;
+    group->_state = BL__GROUP_OPEN;
+}
+
+int bl_group_enter(bl_group *group) {
+    if (group == NULL) return BL_EINVAL;
+    bl_task *task = bl__task_current();
+    if (task == NULL) return bl__no_task();
+    if (task->scope == &group->_scope) return BL_EMISUSE;
+
+    group->_scope._site = bl__take_site();
+    bl__group_init(group, task, task->scope);
+    task->scope = &group->_scope;
+    return 0;
+}
+
+/* ---- what children report ---------------------------------------------- */
+
+void bl__group_add_error(bl_group *group, bl_error *error) {
+    bl__errors_append(&group->_errors, error);
+    bl__cancel(&group->_scope, 1, BL_CAUSE_CHILD, "a task failed", 0);
+}
+
+static bool waits_for_less(const bl_group *group) {
+    if (group->_state == BL__GROUP_JOINING) {
+        return group->_alive_count == 0 && group->_pending_count == 0;
+    }
+    if (group->_state == BL__GROUP_CLOSING) return group->_daemon_count == 0;
+    return false;
+}
+
+/* Wakes the host if this was the last one it waits for. */
+static void tell_host(bl_group *group) {
+    if (group->_joiner._task == NULL) return;
+    if (bl_park_is_woken(&group->_joiner)) return;
+    if (waits_for_less(group)) bl_park_wake(&group->_joiner, 0);
+}
+
+void bl__group_child_done(bl_group *group, bl_task *task) {
+    if (task->is_daemon) {
+        BL__ASSERT(group->_daemon_count > 0);
+        group->_daemon_count--;
+    } else {
+        BL__ASSERT(group->_alive_count > 0);
+        group->_alive_count--;
+    }
+    if (task->is_cancelled) {
+        if (group->_scope._effective > 0) group->_saw_cancelled = true;
+    } else if (task->rc < 0) {
+        bl__group_add_error(group, bl_error_ref(task->error));
+    }
+    tell_host(group);
+}
+
+void bl__group_start_ended(bl_group *group) {
+    tell_host(group);
+}
+
+/* ---- leaving ----------------------------------------------------------- */
+
+/* The body is judged as a child is. */
+static void judge_body(bl_group *group, bl_task *host, int rc) {
+    rc = bl__task_map_escaped(host, rc);
+    if (host->pending != NULL) {
+        bl_error *pending = host->pending;
+        host->pending = NULL;
+        bl__group_add_error(group, pending);
+    }
+    if (rc >= 0) return;
+    if (rc == BL_ECANCELED && group->_scope._effective > 0) {
+        group->_saw_cancelled = true;
+        return;
+    }
+    if (rc == BL_ECANCELED) {
+        rc = BL_ERR(BL_ESTRAYCANCEL,
+                    "the body of a group returned BL_ECANCELED, but nothing "
+                    "had cancelled it");
+    }
+    bl__group_add_error(group, bl__task_take_error(host, rc));
+}
+
+static void wait_for_children(bl_group *group, const char *what) {
+    if (waits_for_less(group)) return;
+    bl_park_init(&group->_joiner, what, group, NULL);
+    BL_IGNORE(bl_park_wait(&group->_joiner)); /* cannot be cancelled */
+    BL__ASSERT(waits_for_less(group));
+    group->_joiner._task = NULL;
+}
+
+static void cancel_daemons(bl_group *group) {
+    bl__list_each(link, &group->_scope._children) {
+        bl_scope *base = bl__container_of(link, bl_scope, _sibling);
+        bl__cancel(base, 1, BL_CAUSE_SHUTDOWN, "the group closes", 0);
+    }
+}
+
+/* The tree becomes the host's current error. */
+static int report_errors(bl_group *group, bl_task *host) {
+    char path[256];
+    bl__task_path_of(host, path, sizeof path);
+    bl_error *tree =
+        bl__error_new_group(&group->_errors, group->_scope._site, path);
+    bl_error_unref(host->error);
+    host->error = tree;
+    return BL_EGROUP;
+}
+
+int bl_group_exit(bl_group *group, int rc) {
+    if (group == NULL) return BL_EINVAL;
+    bl_task *task = bl__task_current();
+    if (task == NULL) return BL_EMISUSE;
+    if (group->_state != BL__GROUP_OPEN) return BL_EMISUSE;
+    if (group->_host != task) return BL_EMISUSE;
+    if (task->scope != &group->_scope) {
+        bl__scope_panic_order(&group->_scope, task, "bl_group_exit");
+    }
+    const char *site = bl__take_site();
+    if (site != NULL) task->wait_site = site;
+
+    judge_body(group, task, rc);
+    group->_state = BL__GROUP_JOINING;
+    wait_for_children(group, "children");
+    group->_state = BL__GROUP_CLOSING;
+    if (group->_daemon_count > 0) {
+        cancel_daemons(group);
+        wait_for_children(group, "daemons");
+    }
+    BL__ASSERT(group->_alive_count + group->_pending_count == 0);
+    BL__ASSERT(group->_daemon_count == 0);
+
+    bool is_cancelled_outside = bl__scope_inherited(&group->_scope) > 0;
+    bl__scope_pop(&group->_scope);
+    group->_state = BL__GROUP_CLOSED;
+    if (group->_errors._count + group->_errors._lost_count > 0) {
+        return report_errors(group, task);
+    }
+    if (!group->_saw_cancelled) return 0;
+    if (is_cancelled_outside) return BL_ECANCELED;
+    group->_scope._is_caught = true;
+    return 0;
+}
+
+int bl_group_run(bl_group_fn *body, void *arg) {
+    if (body == NULL) return BL_EINVAL;
+    bl_group group = { 0 };
+    int rc = bl_group_enter(&group);
+    if (rc < 0) return rc;
+    return bl_group_exit(&group, body(&group, arg));
+}
+
+/* ---- cancelling and asking --------------------------------------------- */
+
+bool bl_group_cancel_because(bl_group *group, const char *reason) {
+    if (group->_state == BL__GROUP_NEW) return false;
+    if (group->_state == BL__GROUP_CLOSED) return false;
+    return bl__cancel(&group->_scope, 1, BL_CAUSE_EXPLICIT, reason, 0);
+}
+
+bool bl_group_cancel(bl_group *group) {
+    return bl_group_cancel_because(group, NULL);
+}
+
+bool bl_group_is_cancelled(const bl_group *group) {
+    return group->_scope._level > 0;
+}
+
+bool bl_group_is_caught(const bl_group *group) {
+    return group->_scope._is_caught;
+}
+
+size_t bl_group_alive_count(const bl_group *group) {
+    return (size_t)group->_alive_count + group->_daemon_count;
+}
+
+size_t bl_group_error_count(const bl_group *group) {
+    return (size_t)group->_errors._count + group->_errors._lost_count;
+}

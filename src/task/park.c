@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task/park.c - checkpoints, parking, and waiting in line
+ *
+ * Every wait of a task is one park on its stack.  A wake-up marks the park and
+ * readies the task; from then on the wait is complete, and a cancellation
+ * leaves it alone.  A cancellation asks the abort hook, once; if the hook
+ * answers BL_ABORTED, that was the wake-up.
+ *
+ * Invariant: a park is woken at most once, and its task is readied by exactly
+ * that wake-up.
+ */
+#include "base/assert.h"
+#include "base/list.h"
+#include "base/site.h"
+#include "task/switch.h"
+#include "task/task.h"
+
+enum {
+    SPINS_MAX = 100
+};
+
+/* ---- the checkpoint ---------------------------------------------------- */
+
+/*
+ * One cancelled delivery after another, without leaving a scope, is a loop
+ * that ignores the code.
+ */
+static void count_spin(bl_task *task) {
+    if (task->spin_count < SPINS_MAX) {
+        task->spin_count++;
+        return;
+    }
+    if (task->has_reported_spin) return;
+    task->has_reported_spin = true;
+    bl_report("task \"%s\" #%llu ignores BL_ECANCELED: %d times in a row, last "
+              "from %s at %s",
+              bl_task_name(task), (unsigned long long)task->id, SPINS_MAX,
+              bl__site_call(task->wait_site), bl__site_place(task->wait_site));
+}
+
+int bl__deliver_cancelled(bl_task *task) {
+    count_spin(task);
+    bl__yield_now(task->sched, task);
+    return BL_ECANCELED;
+}
+
+/* Asks the seam of a test whether to cancel the task here. */
+static void ask_seam(bl_task *task) {
+    const bl_loop_options *options = &task->sched->loop.options;
+    if (options->on_checkpoint(options->seam_context, task->id,
+                               task->wait_site)) {
+        bl__cancel(&task->base, 1, BL_CAUSE_EXPLICIT, "injected", 0);
+    }
+}
+
+static inline void note_site(bl_task *task) {
+    const char *site = bl__site;
+    if (site == NULL) return;
+    task->wait_site = site;
+    bl__site = NULL;
+}
+
+int bl_checkpoint(void) {
+    bl_task *task = bl__task_current();
+    if (BL__UNLIKELY(task == NULL)) return bl__no_task();
+
+    note_site(task);
+    if (BL__UNLIKELY(task->sched->loop.options.on_checkpoint != NULL)) {
+        ask_seam(task);
+    }
+    if (BL__UNLIKELY(task->scope->_effective > 0)) {
+        return bl__deliver_cancelled(task);
+    }
+    if (BL__LIKELY(--task->budget > 0)) return 0;
+    bl__yield_now(task->sched, task);
+    return task->scope->_effective > 0 ? BL_ECANCELED : 0;
+}
+
+int bl_yield(void) {
+    bl_task *task = bl__task_current();
+    if (BL__UNLIKELY(task == NULL)) return bl__no_task();
+
+    struct bl__sched *sched = task->sched;
+    note_site(task);
+    if (BL__UNLIKELY(sched->loop.options.on_checkpoint != NULL)) {
+        ask_seam(task);
+    }
+    if (BL__UNLIKELY(task->scope->_effective > 0)) {
+        return bl__deliver_cancelled(task);
+    }
+    task->budget = sched->budget;
+    bl__ready_push(sched, task);
+    bl__suspend(sched, task);
+    return BL__UNLIKELY(task->scope->_effective > 0) ? BL_ECANCELED : 0;
+}
+
+/* ---- parking ----------------------------------------------------------- */
+
+void bl_park_init(bl_park *park, const char *what, const void *object,
+                  bl_abort_fn *abort) {
+    bl_task *task = bl__task_current();
+    BL__ASSERT(task != NULL);
+    *park = (bl_park){
+        ._task = task, ._abort = abort, ._what = what, ._object = object
+    };
+}
+
+int bl_park_wait(bl_park *park) {
+    bl_task *task = park->_task;
+    BL__ASSERT(task->sched->current == task);
+    BL__ASSERT(task->park == NULL);
+    if (park->_is_woken) return park->_rc;
+
+    task->park = park;
+    task->budget = task->sched->budget;
+    if (BL__UNLIKELY(task->scope->_effective > 0)) {
+        count_spin(task);
+        bl__park_abort(task);
+    }
+    bl__suspend(task->sched, task);
+    BL__ASSERT(park->_is_woken);
+    BL__ASSERT(task->park == NULL);
+    return park->_rc;
+}
+
+void bl_park_wake(bl_park *park, int rc) {
+    BL__ASSERT(!park->_is_woken);
+    bl_task *task = park->_task;
+    park->_is_woken = true;
+    park->_rc = rc;
+    if (task->park != park) return; /* it has not gone to sleep yet */
+    task->park = NULL;
+    bl__ready_push(task->sched, task);
+}
+
+bool bl_park_is_woken(const bl_park *park) {
+    return park->_is_woken;
+}
+
+void bl__park_abort(bl_task *task) {
+    bl_park *park = task->park;
+    BL__ASSERT(park != NULL);
+    if (park->_was_asked) return;
+    if (park->_abort == NULL) return;
+    park->_was_asked = true;
+    if (park->_abort(park) == BL_ABORTED) bl_park_wake(park, BL_ECANCELED);
+}
+
+/* ---- lines ------------------------------------------------------------- */
+
+/* A park together with the place in line that it stands for. */
+struct line_park {
+    bl_park park;
+    bl_waiter *waiter;
+};
+
+void bl_waitq_init(bl_waitq *queue) {
+    bl__list_init(&queue->_waiters);
+    queue->_count = 0;
+}
+
+void bl_waitq_join(bl_waitq *queue, bl_waiter *waiter, bl_park *park,
+                   void (*on_served)(bl_waiter *waiter), void *owner) {
+    if (queue->_waiters._next == NULL) bl_waitq_init(queue);
+    waiter->_queue = queue;
+    waiter->_park = park;
+    waiter->_on_served = on_served;
+    waiter->_owner = owner;
+    waiter->_task = park != NULL ? park->_task : bl__task_current();
+    bl__list_append(&queue->_waiters, &waiter->_link);
+    queue->_count++;
+}
+
+void bl_waitq_leave(bl_waiter *waiter) {
+    bl_waitq *queue = waiter->_queue;
+    if (queue == NULL) return;
+    BL__ASSERT(queue->_count > 0);
+    bl__list_remove(&waiter->_link);
+    waiter->_queue = NULL;
+    queue->_count--;
+    BL__ASSERT((queue->_count == 0) == bl__list_is_empty(&queue->_waiters));
+}
+
+bl_waiter *bl_waitq_first(const bl_waitq *queue) {
+    if (queue->_count == 0) return NULL;
+    return bl__container_of(queue->_waiters._next, bl_waiter, _link);
+}
+
+bl_task *bl_waiter_task(const bl_waiter *waiter) {
+    return waiter->_task;
+}
+
+void bl_waitq_serve(bl_waiter *waiter, int rc) {
+    BL__ASSERT(waiter->_queue != NULL);
+    bl_park *park = waiter->_park;
+    bl_waitq_leave(waiter);
+    if (waiter->_on_served != NULL) waiter->_on_served(waiter);
+    if (park != NULL) bl_park_wake(park, rc);
+}
+
+size_t bl_waitq_serve_all(bl_waitq *queue, int rc) {
+    size_t count = queue->_count;
+    for (size_t i = 0; i < count; i++) {
+        /* A served select may have left the line with other branches. */
+        bl_waiter *first = bl_waitq_first(queue);
+        if (first == NULL) return i;
+        bl_waitq_serve(first, rc);
+    }
+    return count;
+}
+
+static bl_abort line_abort(bl_park *park) {
+    struct line_park *line = bl__container_of(park, struct line_park, park);
+    bl_waitq_leave(line->waiter);
+    return BL_ABORTED;
+}
+
+static int line_wait(bl_waitq *queue, bl_waiter *waiter, const char *what,
+                     const void *object, bl_abort_fn *abort) {
+    struct line_park line;
+    line.waiter = waiter;
+    bl_park_init(&line.park, what, object, abort);
+    bl_waitq_join(queue, waiter, &line.park, NULL, NULL);
+    int rc = bl_park_wait(&line.park);
+    BL__ASSERT(waiter->_queue == NULL);
+    return rc;
+}
+
+int bl_waitq_wait(bl_waitq *queue, bl_waiter *waiter, const char *what,
+                  const void *object) {
+    return line_wait(queue, waiter, what, object, line_abort);
+}
+
+int bl_waitq_wait_shielded(bl_waitq *queue, bl_waiter *waiter, const char *what,
+                           const void *object) {
+    return line_wait(queue, waiter, what, object, NULL);
+}
+
+/* ---- holdings ---------------------------------------------------------- */
+
+void bl_holding_attach(bl_holding *holding, bl_task *owner,
+                       void (*on_owner_end)(bl_holding *holding)) {
+    BL__ASSERT(!bl__list_is_linked(&holding->_link));
+    holding->_on_owner_end = on_owner_end;
+    if (owner->holdings._next == NULL) bl__list_init(&owner->holdings);
+    bl__list_append(&owner->holdings, &holding->_link);
+}
+
+void bl_holding_detach(bl_holding *holding) {
+    bl__list_remove(&holding->_link);
+}
+
+uint32_t bl_choose(bl_choice kind, uint32_t count) {
+    bl_loop *loop = bl__loop_current;
+    return loop != NULL ? bl__loop_choose(loop, kind, count) : 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task/sched.c - the scheduler: running batches, ending tasks, settling
+ */
+#include "base/assert.h"
+#include "base/list.h"
+#include "task/switch.h"
+#include "task/task.h"
+
+int bl__no_task(void) {
+    return bl__loop_current == NULL ? BL_ENOLOOP : BL_ENOTASK;
+}
+
+bl_task *bl_task_current(void) {
+    return bl__task_current();
+}
+
+/* ---- the parts that are not inlined ------------------------------------- */
+
+bl_task *bl__ready_pop_chosen(struct bl__sched *sched) {
+    uint32_t count = 0;
+    bl_task **link = &sched->ready_first;
+    for (; link != sched->batch_end; link = &(*link)->next_ready)
+        count++;
+    BL__ASSERT(count > 0);
+
+    uint32_t chosen = bl__loop_choose(&sched->loop, BL_CHOICE_READY, count);
+    link = &sched->ready_first;
+    for (uint32_t i = 0; i < chosen; i++)
+        link = &(*link)->next_ready;
+
+    bl_task *task = *link;
+    *link = task->next_ready;
+    if (sched->batch_end == &task->next_ready) sched->batch_end = link;
+    if (sched->ready_end == &task->next_ready) sched->ready_end = link;
+    if (count == 1) sched->batch_end = NULL;
+    return task;
+}
+
+void bl__check_stack(const bl_task *task) {
+    if (!bl__stack_is_whole(&task->stack)) {
+        BL__MISUSE("stack overflow in task \"%s\" #%llu: %zu bytes, spawned "
+                   "at %s",
+                   bl_task_name(task), (unsigned long long)task->id,
+                   bl__stack_bytes(&task->stack), bl_task_site(task));
+    }
+}
+
+/*
+ * Without tools a stack can be given back while its last frames are still in
+ * use: nobody takes it before the switch.  Tools must see the switch first, so
+ * the loop gives it back.
+ */
+void bl__leave(struct bl__sched *sched, bl_task *task) {
+    struct bl__ctx *next;
+    if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
+        bl__check_stack(task);
+    }
+    if (BL__CTX_HAS_TOOLS) {
+        sched->current = NULL;
+        next = &sched->loop_ctx;
+        if (task->refcount == 0) sched->corpse = task;
+    } else {
+        next = bl__next_context(sched);
+        if (task->refcount == 0) bl__task_release(task);
+    }
+    bl__ctx_leave(&task->ctx, next);
+}
+
+void bl__task_release(bl_task *task) {
+    bl__ctx_tools_close(&task->ctx);
+    bl__stack_put(&task->sched->stacks, &task->stack);
+}
+
+void bl__yield_now(struct bl__sched *sched, bl_task *task) {
+    task->budget = sched->budget;
+    bl__ready_push(sched, task);
+    bl__suspend(sched, task);
+}
+
+/* ---- what the loop asks ------------------------------------------------ */
+
+bool bl__sched_has_ready(const bl_loop *loop) {
+    return bl__sched_of(loop)->ready_first != NULL;
+}
+
+void bl__sched_run_ready(bl_loop *loop) {
+    struct bl__sched *sched = bl__sched_of(loop);
+    BL__ASSERT(sched->current == NULL);
+
+    if (sched->ready_first != NULL) sched->batch_end = sched->ready_end;
+    while (sched->batch_end != NULL) {
+        bl__ctx_switch(&sched->loop_ctx, bl__next_context(sched));
+        if (sched->corpse != NULL) {
+            bl_task *corpse = sched->corpse;
+            sched->corpse = NULL;
+            bl__task_release(corpse);
+        }
+    }
+    BL__ASSERT(sched->current == NULL);
+    bl__stack_trim(&sched->stacks);
+}
+
+/* Tasks in bl_settle, which are served once nobody else is ready. */
+struct settler {
+    bl_park park;
+    bl_link link;
+};
+
+static bl_abort settle_abort(bl_park *park) {
+    struct settler *settler = bl__container_of(park, struct settler, park);
+    bl__list_remove(&settler->link);
+    return BL_ABORTED;
+}
+
+int bl_settle(void) {
+    int rc = bl_checkpoint();
+    if (rc < 0) return rc;
+    struct settler settler;
+    bl_park_init(&settler.park, "settle", NULL, settle_abort);
+    bl__list_init(&settler.link);
+    bl__list_append(&bl__sched_current()->settlers, &settler.link);
+    return bl_park_wait(&settler.park);
+}
+
+bool bl__sched_settle(bl_loop *loop) {
+    struct bl__sched *sched = bl__sched_of(loop);
+    bool served = false;
+    while (!bl__list_is_empty(&sched->settlers)) {
+        struct settler *settler = bl__container_of(
+            bl__list_first(&sched->settlers), struct settler, link);
+        bl__list_remove(&settler->link);
+        bl_park_wake(&settler->park, 0);
+        served = true;
+    }
+    return served;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task/task.h - the inside of tasks and of the scheduler that runs them
+ *
+ * A task lives at the top of its own stack, in the head of the slot.  A
+ * *ready* task is in the line of the scheduler; a *waiting* one has a park; a
+ * *running* one is the scheduler's current.
+ *
+ *     spawn -> READY -> RUNNING -> WAITING -> READY ...
+ *                          |
+ *                          +-> DONE   (kept while somebody has a handle)
+ *
+ * Words.  The *batch* is the tasks that were ready when the iteration began:
+ * they run first, by direct switches from one to the next; who becomes ready
+ * meanwhile waits behind them.  A task's *base* is the scope around its whole
+ * body, whose parent is the group's scope.
+ *
+ * Invariants: task->park is set exactly while the task waits; task->scope is
+ * the innermost scope entered; a scope's _effective is the greater of its own
+ * level and what its parent lets through.
+ */
+#ifndef BL__TASK_TASK_H
+#define BL__TASK_TASK_H
+
+#include <belay/error.h>
+#include <belay/group.h>
+#include <belay/park.h>
+#include <belay/scope.h>
+#include <belay/task.h>
+
+#include "loop/loop.h"
+#include "sys/ctx.h"
+#include "sys/stack.h"
+
+enum {
+    BL__NAME_BYTES = 24
+};
+
+/* Roles of a scope. */
+enum {
+    BL__ROLE_LEXICAL,
+    BL__ROLE_BASE,
+    BL__ROLE_GROUP
+};
+
+/* States of a scope. */
+enum {
+    BL__SCOPE_NEW,
+    BL__SCOPE_ENTERED,
+    BL__SCOPE_LEFT
+};
+
+/* States of a group. */
+enum {
+    BL__GROUP_NEW,
+    BL__GROUP_OPEN,
+    BL__GROUP_JOINING, /* the host waits for normal children */
+    BL__GROUP_CLOSING, /* and then for daemons, which are cancelled */
+    BL__GROUP_CLOSED
+};
+
+struct bl__start;
+struct bl__locals;
+
+struct bl_task {
+    struct bl__stack stack; /* first: the head of the slot */
+    struct bl__ctx ctx;
+    bl_task *next_ready;
+    struct bl__sched *sched;
+    bl_scope *scope;
+    bl_park *park;
+    const char *wait_site; /* the last call that may wait */
+    uint32_t budget;       /* checkpoints until it must yield */
+    bool is_done;
+    uint8_t spin_count;
+    bool is_daemon;
+    bool is_cancelled; /* outcome */
+
+    bl_task_fn *fn;
+    void *arg;
+    bl_group *group;
+    bl_error *error;   /* the slot */
+    bl_error *pending; /* of blocks that were left early */
+    struct bl__locals *locals;
+    struct bl__start *start; /* until bl_started */
+    uint32_t refcount;
+    int rc;
+    uint64_t id;
+    const char *site; /* "function\0file:line" of the spawn */
+    bl_scope base;
+
+    bl_waitq joiners;
+    bl_link holdings;
+    void *value;
+    bl_task *next_affected;   /* while a cancellation is being delivered */
+    const char *escaped_site; /* where that block was entered */
+    int escaped_rc;
+    bool has_started; /* bl_started was called */
+    bool has_escaped; /* a block was left early, BL_ECANCELED inside */
+    bool has_reported_spin;
+    char name[BL__NAME_BYTES]; /* "" unless set */
+};
+
+/* The scheduler: a loop with tasks. */
+struct bl__sched {
+    bl_loop loop; /* first: the public type */
+    bl_task *current;
+    bl_task *ready_first;
+    bl_task **ready_end; /* where the next one is linked */
+    bl_task **batch_end; /* the link behind the batch; NULL if it is empty */
+    uint32_t budget;     /* of each task */
+    int *errno_at;       /* of the thread that runs the loop */
+    struct bl__ctx loop_ctx;
+    bl_task *corpse; /* ended, its stack still to be given back */
+    bl_link settlers;
+    struct bl__stack_pool stacks;
+    bl_group root_group;
+    bl_task *root;
+    int root_rc;
+    bl_error *root_error;
+    bool has_root;
+    bool has_thread_ctx;
+    uint64_t last_id;
+    uint64_t alive_count;
+    size_t stack_bytes;
+    void *alt_stack; /* for the report of a stack overflow */
+};
+
+/* Every loop is the first member of a scheduler. */
+static inline struct bl__sched *bl__sched_of(const bl_loop *loop) {
+    return (struct bl__sched *)(void *)(uintptr_t)loop;
+}
+
+static inline struct bl__sched *bl__sched_current(void) {
+    return bl__sched_of(bl__loop_current);
+}
+
+/* The calling task, or NULL. */
+static inline bl_task *bl__task_current(void) {
+    bl_loop *loop = bl__loop_current;
+    return loop != NULL ? bl__sched_of(loop)->current : NULL;
+}
+
+/* BL_ENOLOOP or BL_ENOTASK, where there is no task. */
+int bl__no_task(void);
+
+/* ---- sched.c; see also switch.h */
+void bl__check_stack(const bl_task *task);
+/* Ends the current task for good. */
+BL__NORETURN
+void bl__leave(struct bl__sched *sched, bl_task *task);
+void bl__yield_now(struct bl__sched *sched, bl_task *task);
+void bl__sched_run_ready(bl_loop *loop);
+bool bl__sched_has_ready(const bl_loop *loop);
+bool bl__sched_settle(bl_loop *loop);
+/* Gives the stack of an ended task back. */
+void bl__task_release(bl_task *task);
+
+/* ---- task.c */
+/* Makes a task that is not in any group yet; NULL without memory. */
+bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn, void *arg,
+                       size_t stack_bytes, size_t copy_bytes);
+const char *bl__task_spawn_place(const bl_task *task);
+bl_error **bl__error_slot(void);
+size_t bl__task_path(char *buffer, size_t bytes);
+size_t bl__task_path_of(const bl_task *task, char *buffer, size_t bytes);
+/* The error object for `rc` of `task`: its slot's, or a bare one. */
+bl_error *bl__task_take_error(bl_task *task, int rc);
+/* Adds `error`, which changes hands, to what the next boundary reports. */
+void bl__task_add_pending(bl_task *task, bl_error *error);
+/* Notes that a block was left early whose exit would make BL_ECANCELED `rc`. */
+void bl__task_note_escape(bl_task *task, int rc, const char *site);
+/* What BL_ECANCELED that escaped from a block means; else `rc`. */
+int bl__task_map_escaped(bl_task *task, int rc);
+
+/* ---- park.c */
+/* The delivery of a cancellation to a task that came by: yields first. */
+int bl__deliver_cancelled(bl_task *task);
+/* Asks the park of a waiting task to give up. */
+void bl__park_abort(bl_task *task);
+
+/* ---- scope.c */
+void bl__scope_init(bl_scope *scope, bl_task *task, bl_scope *parent,
+                    bl_scope_kind kind, uint8_t role);
+void bl__scope_pop(bl_scope *scope);
+void bl__scope_arm(bl_scope *scope, bl_ns deadline);
+uint8_t bl__scope_inherited(const bl_scope *scope);
+BL__NORETURN
+void bl__scope_panic_order(const bl_scope *scope, const bl_task *task,
+                           const char *call);
+const char *bl__take_site(void);
+
+/* ---- cancel.c */
+/* Cancels at `level` (1, or 2: forced); true if this was news. */
+bool bl__cancel(bl_scope *scope, uint8_t level, bl_cause cause,
+                const char *reason, int signal);
+/* Recomputes a subtree after its parent has changed. */
+void bl__cancel_inherit(bl_scope *scope);
+
+/* ---- group.c */
+void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent);
+/* The child has ended: its errors, the counts, and who waits for them. */
+void bl__group_child_done(bl_group *group, bl_task *task);
+void bl__group_add_error(bl_group *group, bl_error *error);
+/* A start in progress has ended without giving the group a child. */
+void bl__group_start_ended(bl_group *group);
+
+/* ---- spawn.c */
+int bl__spawn_check(bl_group *group);
+
+/* ---- start.c */
+void bl__start_child_done(bl_task *task);
+
+/* ---- local.c */
+struct bl__locals *bl__locals_ref(struct bl__locals *locals);
+void bl__locals_unref(struct bl__locals *locals);
+
+/* ---- overflow.c */
+void bl__overflow_watch(struct bl__sched *sched);
+void bl__overflow_unwatch(struct bl__sched *sched);
+
+/* ---- run.c */
+/* The root has ended. */
+void bl__root_done(struct bl__sched *sched, bl_task *task);
+
+#endif
