@@ -27,7 +27,7 @@
 #define FRAMES_KEPT_MAX (BL__ERROR_FRAMES_FIRST + BL__ERROR_FRAMES_LAST)
 #define FRAMES_AT_FIRST 4
 
-/* ---- making a leaf --------------------------------------------------------*/
+/* ---- making a leaf ------------------------------------------------------ */
 
 void bl__error_init(bl_error *error, int code, const char *site,
                     struct bl__trail *trail) {
@@ -88,7 +88,7 @@ bl_error *bl__error_new_bare(int code, const char *function, const char *site,
     return error != NULL ? error : bl__thin_leaf(code);
 }
 
-/* ---- references -----------------------------------------------------------*/
+/* ---- references --------------------------------------------------------- */
 
 bl_error *bl_error_ref(const bl_error *error) {
     bl_error *shared = (bl_error *)(uintptr_t)error;
@@ -151,7 +151,7 @@ void bl_error_unref(bl_error *error) {
     error_bury(dying);
 }
 
-/* ---- what an error gathers ------------------------------------------------*/
+/* ---- what an error gathers ---------------------------------------------- */
 
 bool bl__error_has_one_owner(const bl_error *error) {
     return atomic_load_explicit(&error->ref_count, memory_order_acquire) == 1;
@@ -334,7 +334,7 @@ void bl__error_strip(bl_error *error) {
     if (smaller != NULL) error->trail = smaller;
 }
 
-/* ---- thin errors --------------------------------------------------------- */
+/* ---- thin errors -------------------------------------------------------- */
 
 /*
  * Above the tag, a leaf has its code.  A tree has the magnitudes of the codes
@@ -397,7 +397,7 @@ bl_error *bl__thin_child(const bl_error *error, size_t index) {
     return bl__thin_leaf(-(int)(codes & THIN_CODE_MAX));
 }
 
-/* ---- asking an error ------------------------------------------------------*/
+/* ---- asking an error ---------------------------------------------------- */
 
 int bl_error_code(const bl_error *error) {
     if (error == NULL) return 0;

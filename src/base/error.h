@@ -48,7 +48,7 @@
 #define BL__ERROR_LEAVES_SHOWN_MAX 50
 #define BL__ERROR_LEVELS_SHOWN_MAX 16
 
-/* ---- making errors; none of these ever fails ------------------------------*/
+/* ---- making errors; none of these ever fails ---------------------------- */
 
 /*
  * Makes a leaf; without memory, a thin one.
@@ -89,7 +89,7 @@ void bl__errors_clear(struct bl__errors *errors);
 bl_error *bl__error_new_group(struct bl__errors *errors, const char *site,
                               const char *task_path);
 
-/* ---- adding to an error on its way up -------------------------------------*/
+/* ---- adding to an error on its way up ----------------------------------- */
 
 /*
  * These change the error at `*place`, whose reference the caller owns.  One
@@ -105,7 +105,7 @@ void bl__error_add_suppressed(bl_error **place, const bl_error *other);
 /* Returns the site as it was given, or NULL. */
 const char *bl__error_site(const bl_error *error);
 
-/* ---- the objects, for base/error*.c alone ---------------------------------*/
+/* ---- the objects, for base/error*.c alone ------------------------------- */
 
 struct bl__frame {
     const char *function;
@@ -159,7 +159,7 @@ static inline const struct bl__tree *bl__tree_of(const bl_error *error) {
     return (const struct bl__tree *)(const void *)error;
 }
 
-/* ---- thin errors: the low two bits of the pointer tell them apart ---------*/
+/* ---- thin errors: the low two bits of the pointer tell them apart ------- */
 
 static inline bool bl__error_is_thin(const bl_error *error) {
     return ((uintptr_t)error & 3) != 0;
@@ -182,7 +182,7 @@ int bl__thin_code(const bl_error *error);
 size_t bl__thin_count(const bl_error *error);
 bl_error *bl__thin_child(const bl_error *error, size_t index);
 
-/* ---- between error.c and error_tree.c -------------------------------------*/
+/* ---- between error.c and error_tree.c ----------------------------------- */
 
 /* Initialises the fields of a new object; `trail` is shared. */
 void bl__error_init(bl_error *error, int code, const char *site,

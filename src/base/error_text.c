@@ -66,7 +66,7 @@ struct drawing {
     bool has_rail[HEIGHT_MAX + 1];
 };
 
-/* ---- text -----------------------------------------------------------------*/
+/* ---- text --------------------------------------------------------------- */
 
 static void put(struct writer *out, const char *text, size_t length) {
     if (out->file != NULL) {
@@ -158,7 +158,7 @@ size_t bl__utf8_cut(const char *text, size_t length) {
     return length - lead < bytes ? lead : length;
 }
 
-/* ---- lines ----------------------------------------------------------------*/
+/* ---- lines -------------------------------------------------------------- */
 
 static void put_pieces(struct drawing *drawing, size_t count) {
     BL__ASSERT(count <= HEIGHT_MAX + 1);
@@ -255,7 +255,7 @@ static void put_frames(struct drawing *drawing, const struct level *level) {
     }
 }
 
-/* ---- nodes ----------------------------------------------------------------*/
+/* ---- nodes -------------------------------------------------------------- */
 
 static const struct bl__remark *next_note(const struct bl__remark *remark) {
     while (remark != NULL && remark->suppressed != NULL)

@@ -34,7 +34,7 @@ static_assert(sizeof((struct bl__tree *)0)->lost_codes ==
                   LOST_CODES_MAX * sizeof(int),
               "a tree keeps what the group kept");
 
-/* ---- building -------------------------------------------------------------*/
+/* ---- building ----------------------------------------------------------- */
 
 static size_t tree_bytes(uint32_t capacity) {
     return sizeof(struct bl__tree) + (size_t)capacity * sizeof(bl_error *);
@@ -80,7 +80,7 @@ bl_error *bl__tree_copy(const bl_error *error) {
     return &copy->error;
 }
 
-/* ---- what a group collects ------------------------------------------------*/
+/* ---- what a group collects ---------------------------------------------- */
 
 static struct bl__tree *collected(const struct bl__errors *errors) {
     if (errors->_items == NULL) return NULL;
@@ -177,7 +177,7 @@ bl_error *bl__error_new_group(struct bl__errors *errors, const char *site,
     return &tree->error;
 }
 
-/* ---- asking a tree --------------------------------------------------------*/
+/* ---- asking a tree ------------------------------------------------------ */
 
 size_t bl_error_count(const bl_error *error) {
     if (error == NULL) return 0;
@@ -231,7 +231,7 @@ const bl_error *bl__error_leaf(const bl_error *error, size_t index) {
     return error;
 }
 
-/* ---- searching, in any order ----------------------------------------------*/
+/* ---- searching, in any order -------------------------------------------- */
 
 /* One entry per halving of the leaves, and one for the root. */
 #define SEARCH_DEPTH_MAX (sizeof(size_t) * CHAR_BIT + 1)
@@ -308,7 +308,7 @@ static void strip_below(bl_error *error) {
     }
 }
 
-/* ---- splitting ------------------------------------------------------------*/
+/* ---- splitting ---------------------------------------------------------- */
 
 /* What became of one node: its share of each part, NULL if it has none. */
 struct halves {

@@ -13,7 +13,7 @@
  * belong to the thread, not to the context.
  *
  * Sanitizers and Valgrind keep a picture of the stack of their own; the hooks
- * beside the switch keep it true (ctx_tools.h).
+ * beside the switch keep it true (hooks.h).
  *
  * Invariant: a context is either running or saved; only a saved one is
  * switched to, and that makes it running.
@@ -23,7 +23,7 @@
 
 #include <belay/base.h>
 
-#include "sys/ctx_tools.h"
+#include "sys/hooks.h"
 
 /* The entry function of a context.  It never returns. */
 typedef void bl__ctx_fn(void *arg);

@@ -108,7 +108,7 @@ void bl_error_note(int code, const char *format, ...) {
     bl__error_add_note(slot, note);
 }
 
-/* ---- dealing with an error clause by clause -------------------------------*/
+/* ---- dealing with an error clause by clause ----------------------------- */
 
 /*
  * All memory is taken before the first clause is called: what a clause has

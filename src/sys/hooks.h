@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys/ctx_tools.h - telling AddressSanitizer, ThreadSanitizer and Valgrind
+ * sys/hooks.h - telling AddressSanitizer, ThreadSanitizer and Valgrind
  * about stacks
  *
  * Each tool must be told when a stack is made, switched to and given back;
@@ -10,8 +10,8 @@
  * BELAY_NO_FIBER_HOOKS leaves the hooks out on purpose: the tests prove that
  * such a build fails.
  */
-#ifndef BL__SYS_CTX_TOOLS_H
-#define BL__SYS_CTX_TOOLS_H
+#ifndef BL__SYS_HOOKS_H
+#define BL__SYS_HOOKS_H
 
 #include <belay/base.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys/ctx_tools.c - the switch with its tool hooks, and leaving for good
+ * sys/hooks.c - the switch with its tool hooks, and leaving for good
  *
  * With a tool present the switch is this function, out of line: clang gives a
  * function that contains inline assembly no fake stack, and ThreadSanitizer

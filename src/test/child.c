@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test/child.c - the process of one test
+ *
+ * It was forked from the runner, so it begins with everything registered and
+ * nothing run.  What it finds goes into the shared record; what it prints goes
+ * where the runner has pointed its descriptors.
+ */
+#include "test/child.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "test/case.h"
+#include "test/checkpoint.h"
+#include "test/crash.h"
+#include "test/fixture.h"
+#include "test/host.h"
+#include "test/leaks.h"
+#include "test/memory.h"
+#include "test/schedule.h"
+#include "test/stage.h"
+#include "test/unwind.h"
+
+#define VIRTUAL_TIMEOUT BL_SEC(24 * 3600)
+#define REAL_TIMEOUT BL_SEC(20)
+
+void bl__child_end(const char *why) {
+    /* The failure that led here is in the record already. */
+    char text[200];
+    snprintf(text, sizeof text, "the process of the test ended here: %s", why);
+    bl__record_note(text);
+    bl__record_outcome(BL_TEST_FAILED);
+    fflush(NULL);
+    atomic_store(&bl__test_record->phase, BL__PHASE_DONE);
+    _exit(0);
+}
+
+/* ---- without a loop ------------------------------------------------------ */
+
+static void call_plain(void *arg) {
+    bl__fixtures_call_body(arg);
+}
+
+static void run_plain(const struct bl__test_job *job) {
+    struct bl__test_record *record = bl__test_record;
+    struct bl__fixtures fixtures;
+    bool is_oom = job->mode == BL__JOB_OOM || job->mode == BL__JOB_OOM_FROM;
+    bl__fixtures_init(&fixtures, job->test_case);
+    atomic_store(&record->phase, BL__PHASE_BODY);
+    bl__memory_count_start(is_oom ? job->number : 0,
+                           job->mode == BL__JOB_OOM_FROM);
+    record->is_unwound = !bl__unwind_catch(call_plain, &fixtures);
+    record->allocation_count = bl__memory_count_stop();
+    record->has_hit = bl__memory_has_failed();
+    bl_error_handled();
+    bl__fixtures_done(&fixtures);
+}
+
+/* ---- with one ------------------------------------------------------------- */
+
+static bl_clock_kind clock_of(const bl_test_options *options) {
+    switch (options->clock) {
+    case BL_TEST_CLOCK_MANUAL: return BL_CLOCK_MANUAL;
+    case BL_TEST_CLOCK_REAL: return BL_CLOCK_REAL;
+    case BL_TEST_CLOCK_VIRTUAL: break;
+    }
+    return BL_CLOCK_VIRTUAL;
+}
+
+static void run_in_loop(const struct bl__test_settings *settings,
+                        const bl_test_options *options) {
+    bl_loop_options loop = {
+        .size = sizeof loop,
+        .driver =
+            options->driver != BL_DRIVER_DEFAULT ? options->driver
+                                                 : settings->driver,
+        .clock = clock_of(options),
+        .signals = BL_SIGNALS_HOST,
+        .stack_bytes = options->stack_bytes,
+        .choose = bl__schedule_seam(),
+        .on_checkpoint = bl__checkpoint_seam,
+    };
+    bl_ns timeout = options->timeout;
+    if (settings->timeout > 0) timeout = settings->timeout;
+    bool is_own = timeout > 0;
+    if (!is_own) {
+        timeout = options->clock == BL_TEST_CLOCK_REAL ? REAL_TIMEOUT
+                                                       : VIRTUAL_TIMEOUT;
+    }
+    bl__stage_run(&loop, timeout, is_own);
+}
+
+/* ---- all of it ------------------------------------------------------------- */
+
+/* Who is expected to crash needs no core file and no handler. */
+static void prepare_for_crash(const bl_test_options *options) {
+    static const struct rlimit none = { 0, 0 };
+    if (options->signal != 0) {
+        setrlimit(RLIMIT_CORE, &none);
+        signal(options->signal, SIG_DFL);
+        return;
+    }
+    bl__crash_watch(!options->no_loop);
+}
+
+void bl__child_run(const struct bl__test_settings *settings,
+                   const struct bl__test_job *job,
+                   struct bl__test_record *record) {
+    const bl_test_options *options = &job->test_case->test->options;
+    bl__test_record = record;
+    bl__test_job = job;
+    if (settings->isolation != BL__ISOLATE_NONE) prepare_for_crash(options);
+    bl__schedule_start(job, settings->is_shuffled, settings->seed);
+    if (options->no_loop) {
+        run_plain(job);
+    } else {
+        run_in_loop(settings, options);
+    }
+    atomic_store(&record->phase, BL__PHASE_LEAKS);
+    if (!options->may_leak && !record->is_unwound) bl__leaks_check();
+    fflush(NULL);
+    atomic_store(&record->phase, BL__PHASE_DONE);
+}

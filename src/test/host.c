@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test/host.c - small needs of the runner's own process
+ *
+ * Tools that a build may contain (sanitizers, coverage) are found by weak
+ * symbols: the runner is compiled once, the program that links it decides.
+ * The processes of tests leave by _exit, which skips what these tools do at
+ * exit, so bl__host_leave does it for them.
+ */
+#include "test/host.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+extern void __gcov_dump(void) __attribute__((weak));
+extern int __llvm_profile_write_file(void) __attribute__((weak));
+
+/* ---- memory ------------------------------------------------------------- */
+
+void *bl__host_alloc(size_t bytes) {
+    void *memory = calloc(1, bytes > 0 ? bytes : 1);
+    if (memory == NULL) bl__host_die("out of memory");
+    return memory;
+}
+
+void *bl__host_resize(void *memory, size_t bytes) {
+    memory = realloc(memory, bytes > 0 ? bytes : 1);
+    if (memory == NULL) bl__host_die("out of memory");
+    return memory;
+}
+
+char *bl__host_format(const char *format, ...) {
+    char *string;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&string, format, args);
+    va_end(args);
+    if (length < 0) bl__host_die("out of memory");
+    return string;
+}
+
+void bl__host_die(const char *format, ...) {
+    va_list args;
+    fflush(stdout);
+    fprintf(stderr, "belay-test: internal error: ");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n");
+    /* The last line says so too, whoever reads only that. */
+    printf("0 passed, 1 failed\n");
+    fflush(stdout);
+    _exit(3);
+}
+
+/* ---- the machine -------------------------------------------------------- */
+
+bl_ns bl__host_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (bl_ns)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int bl__host_cpu_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+int bl__host_tracer(void) {
+    char line[256];
+    int tracer = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    if (file == NULL) return 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "TracerPid: %d", &tracer) == 1) break;
+    }
+    fclose(file);
+    return tracer;
+}
+
+/* ---- tools -------------------------------------------------------------- */
+
+/* Valgrind's own library is preloaded into what it runs. */
+static bool has_valgrind(void) {
+    const char *preload = getenv("LD_PRELOAD");
+    return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+bool bl__host_has_asan(void) {
+    return __asan_init != NULL;
+}
+
+bool bl__host_tracks_undefined(void) {
+    return has_valgrind() || __msan_init != NULL;
+}
+
+double bl__host_slowness(void) {
+    if (has_valgrind() || __tsan_init != NULL) return 10;
+    if (__asan_init != NULL || __msan_init != NULL) return 4;
+    return 1;
+}
+
+const char *bl__host_complaint(const char *output) {
+    static const char *const words[] = {
+        "WARNING: ThreadSanitizer: ",
+        "ERROR: AddressSanitizer: ",
+        "ERROR: LeakSanitizer: ",
+    };
+    if (__asan_init == NULL && __tsan_init == NULL) return NULL;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *found = strstr(output, words[i]);
+        if (found != NULL) return found;
+    }
+    return NULL;
+}
+
+void bl__host_leave(int status) {
+    fflush(NULL);
+    if (__lsan_do_leak_check != NULL) __lsan_do_leak_check();
+    if (__gcov_dump != NULL) __gcov_dump();
+    if (__llvm_profile_write_file != NULL) {
+        BL_IGNORE(__llvm_profile_write_file()); /* nothing to do about it */
+    }
+    _exit(status);
+}

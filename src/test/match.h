@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test/match.h - which cases are meant
+ */
+#ifndef BL__TEST_MATCH_H
+#define BL__TEST_MATCH_H
+
+#include "test/case.h"
+#include "test/options.h"
+
+/* Whether `settings` select the case. */
+bool bl__match(const struct bl__test_settings *settings,
+               const struct bl__test_case *test_case);
+
+/* Whether `pattern` names the case: file::test[param], parts of it, globs. */
+bool bl__match_pattern(const char *pattern,
+                       const struct bl__test_case *test_case);
+
+/* Whether the expression of -k can be read. */
+bool bl__match_is_valid(const char *keywords);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test/record.h - what a test process leaves behind for the runner
+ *
+ * A record lies in memory that the runner shares with the test's process, and
+ * is written as things happen.  So what was found before a crash is not lost.
+ *
+ * Words.  A *job* is one run of one case: plain, with a shuffled schedule, or
+ * with something injected.  The *body* of a test is what stands in its braces
+ * and the tasks that it starts; fixtures are not of the body.
+ */
+#ifndef BL__TEST_RECORD_H
+#define BL__TEST_RECORD_H
+
+#include <stdatomic.h>
+
+#include <belay/test.h>
+
+#include "test/text.h"
+
+struct bl__test_case;
+
+enum bl__test_mode {
+    BL__JOB_PLAIN,
+    BL__JOB_SEED,     /* choices by a generator that starts at `number` */
+    BL__JOB_REPLAY,   /* choices from `choices`, then always the first */
+    BL__JOB_CANCEL,   /* a cancellation at checkpoint `number` of the body */
+    BL__JOB_OOM,      /* the allocation `number` of the body fails */
+    BL__JOB_OOM_FROM, /* and so do all after it */
+    BL__JOB_MODES
+};
+
+/* One answer of the loop's choose(): `picked` of `count`. */
+struct bl__test_choice {
+    uint32_t kind;
+    uint32_t count;
+    uint32_t picked;
+};
+
+struct bl__test_job {
+    const struct bl__test_case *test_case;
+    enum bl__test_mode mode;
+    uint64_t number;
+    const struct bl__test_choice *choices;
+    size_t choice_count;
+};
+
+enum bl__test_phase {
+    BL__PHASE_START,
+    BL__PHASE_SETUP,
+    BL__PHASE_BODY,
+    BL__PHASE_TEARDOWN,
+    BL__PHASE_LEAKS,
+    BL__PHASE_DONE
+};
+
+enum {
+    BL__RECORD_FRAMES_MAX = 48,
+    BL__RECORD_TEXT_BYTES = 32 * 1024,
+    BL__RECORD_CHOICES_MAX = 8192
+};
+
+struct bl__test_record {
+    /* Written by the process of the test. */
+    _Atomic(enum bl__test_phase) phase;
+    bl_test_outcome outcome;
+    bool is_deadlock;
+    bool is_unwound;      /* the body ended by REQUIRE or t_skip */
+    bool has_hit;         /* the injection took place */
+    bool choices_are_cut; /* there were more than fit */
+    bool choices_differ;  /* a replay was asked something else */
+    uint64_t checkpoint_count; /* of the body */
+    uint64_t allocation_count; /* of the body */
+    uint64_t tolerated_count;  /* failures of an injected body */
+    uint64_t failure_count;
+    bl_ns virtual_ns;     /* on the loop's clock, at the end */
+    char headline[320];   /* the first failure, in one line */
+    char culprit[160];    /* its place and kind, for telling failures apart */
+    char skip_reason[200];
+    int crash_signal;
+    int crash_frame_count;
+    char crash_task[32];
+    void *crash_frames[BL__RECORD_FRAMES_MAX];
+    uint32_t choice_count;
+    size_t text_length;
+
+    /* Written by the runner. */
+    atomic_bool is_watchdogged; /* it is being killed for taking too long */
+
+    char text[BL__RECORD_TEXT_BYTES];
+    struct bl__test_choice choices[BL__RECORD_CHOICES_MAX];
+};
+
+/* The record and the job of the test that this process runs, or NULL. */
+extern struct bl__test_record *bl__test_record;
+extern const struct bl__test_job *bl__test_job;
+
+/* Whether the job injects something. */
+bool bl__job_is_injected(const struct bl__test_job *job);
+
+/*
+ * Notes that `outcome` befell the test.  The first that is not good stays,
+ * except that a failure after a skip counts.
+ */
+void bl__record_outcome(bl_test_outcome outcome);
+
+/*
+ * Records a failure: `summary` in one line, and more `details`, one fact per
+ * line; both may be "".  `place` is NULL where none is to blame.  From any
+ * thread.
+ *
+ * Returns false if it does not count, because the body is being injected.
+ */
+bool bl__record_failure(const struct bl__test_place *place,
+                        const char *summary, const char *details);
+
+/* The same, without a place in the source; the outcome is `outcome`. */
+BL__PRINTF(2, 3)
+void bl__record_trouble(bl_test_outcome outcome, const char *format, ...);
+
+/* Adds lines to the record that belong to the failure before them. */
+void bl__record_note(const char *text);
+
+/* Makes an empty record for the next job. */
+void bl__record_reset(struct bl__test_record *record);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop/test_quiescence.c - virtual time and descriptors
+ *
+ * Time must not jump past bytes that are on their way, must not be held up by
+ * descriptors on which nothing is, and must move on while somebody outside is
+ * slow.  An hour of sleep that takes an hour fails by the watchdog.
+ */
+#include <belay/test.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/kids.h"
+#include "support/sockets.h"
+
+/* A task that reads from a descriptor until `wanted` bytes have come. */
+struct reading {
+    int fd;
+    size_t wanted;
+    size_t got;
+    bl_ns got_at;
+    int rc;
+};
+
+static int read_on(void *arg) {
+    struct reading *reading = arg;
+    char bytes[4096];
+    while (reading->got < reading->wanted) {
+        bl_ssize count = bl_fd_read(reading->fd, bytes, sizeof bytes);
+        if (count <= 0) return reading->rc = (int)count;
+        reading->got += (size_t)count;
+    }
+    reading->got_at = bl_now();
+    return 0;
+}
+
+static void close_pair(const int fds[2]) {
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* An hour passes at once while a task waits for `fd`; then it gets a byte. */
+static void check_an_hour(int fd, int peer) {
+    struct reading reading = { .fd = fd, .wanted = 1 };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, read_on, &reading));
+    TAKES(HOUR) CHECK_OK(bl_sleep(HOUR));
+    CHECK_EQ(reading.got, 0);
+    say(peer, "x");
+    TAKES(0) CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(reading.got, 1);
+}
+
+TEST(time_jumps_past_an_idle_local_socket) {
+    int fds[2];
+    socket_pair(fds);
+    check_an_hour(fds[0], fds[1]);
+    close_pair(fds);
+}
+
+TEST(time_jumps_past_an_idle_tcp_connection) {
+    int fds[2];
+    tcp_pair(fds);
+    check_an_hour(fds[0], fds[1]);
+    close_pair(fds);
+}
+
+TEST(time_jumps_past_an_idle_pipe) {
+    int fds[2];
+    pipe_pair(fds);
+    check_an_hour(fds[0], fds[1]);
+    close_pair(fds);
+}
+
+TEST(time_jumps_past_a_datagram_socket_on_loopback) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
+    };
+    struct sockaddr *where = (struct sockaddr *)&address;
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int peer = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    REQUIRE_OK(bind(fd, where, length));
+    REQUIRE_OK(getsockname(fd, where, &length));
+    REQUIRE_OK(connect(peer, where, length));
+    check_an_hour(fd, peer);
+    close(fd);
+    close(peer);
+}
+
+TEST(time_goes_on_beside_a_terminal) {
+    int master;
+    int slave;
+    tty_pair(&master, &slave);
+    check_an_hour(slave, master); /* each jump after a moment of real time */
+    close(master);
+    close(slave);
+}
+
+TEST(what_was_sent_is_read_before_a_deadline_in_the_same_instant) {
+    int fds[2];
+    tcp_pair(fds);
+    struct reading reading = { .fd = fds[0], .wanted = 1 };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, read_on, &reading));
+    t_settle();
+    say(fds[1], "x");
+    CHECK_OK(bl_sleep(1));
+    CHECK_EQ(reading.got, 1);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(reading.got_at, 0);
+    close_pair(fds);
+}
+
+/* With Nagle's delay the second small write waits for an acknowledgement,
+ * which the receiver delays for 40 ms of real time. */
+TEST(bytes_that_tcp_holds_back_come_before_the_next_timer) {
+    int fds[2];
+    int off = 0;
+    tcp_pair(fds);
+    REQUIRE_OK(setsockopt(fds[1], IPPROTO_TCP, TCP_NODELAY, &off, sizeof off));
+    struct reading reading = { .fd = fds[0], .wanted = 1200 };
+    struct reading other = { .fd = fds[1], .wanted = 1 };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, read_on, &reading));
+    REQUIRE_OK(bl_spawn(&group, read_on, &other)); /* the sender is watched */
+    t_settle();
+    char bytes[100] = { 0 };
+    for (int i = 0; i < 12; i++) {
+        CHECK_EQ(write(fds[1], bytes, sizeof bytes), 100);
+    }
+    CHECK_OK(bl_sleep(BL_MS(1)));
+    CHECK_EQ(reading.got, 1200);
+    CHECK_EQ(reading.got_at, 0);
+    say(fds[0], "x");
+    CHECK_OK(bl_group_exit(&group, 0));
+    close_pair(fds);
+}
+
+TEST(an_unanswered_request_does_not_hold_time_up) {
+    int fds[2];
+    tcp_pair(fds);
+    struct reading server = { .fd = fds[0], .wanted = 5 };
+    struct reading client = { .fd = fds[1], .wanted = 1 };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, read_on, &server));
+    REQUIRE_OK(bl_spawn(&group, read_on, &client));
+    /* Read at once, and acknowledged late: 1000 times that would be 40 s. */
+    say(fds[1], "hello");
+    for (int i = 0; i < 1000; i++) CHECK_OK(bl_sleep(BL_SEC(1)));
+    CHECK_EQ(server.got, 5);
+    say(fds[0], "x");
+    CHECK_OK(bl_group_exit(&group, 0));
+    close_pair(fds);
+}
+
+static int write_much(void *arg) {
+    char bytes[4096] = { 0 };
+    int fd = (int)NUMBER(arg);
+    for (int i = 0; i < 4096; i++) {
+        bl_ssize count = bl_fd_write(fd, bytes, sizeof bytes);
+        if (count < 0) return (int)count;
+    }
+    return 0;
+}
+
+TEST(a_reader_that_sleeps_for_hours_is_waited_for_in_virtual_time) {
+    int fds[2];
+    tcp_pair(fds);
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, write_much, ARG(fds[0])));
+    for (int i = 0; i < 50; i++) {
+        CHECK_OK(bl_sleep(HOUR)); /* the writer is blocked all the while */
+        CHECK_GT(drain(fds[1]), 0);
+    }
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    close_pair(fds);
+}
+
+static int accept_one(void *arg) {
+    bl_stream *stream;
+    int rc = bl_listener_accept(arg, &stream, NULL);
+    if (rc < 0) return rc;
+    return bl_stream_close(stream);
+}
+
+TEST(time_jumps_past_a_listener_without_clients) {
+    bl_addr address = loopback();
+    bl_listener *listener;
+    bl_stream *stream;
+    REQUIRE_OK(bl_tcp_listen(&address, &listener));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, accept_one, listener));
+    TAKES(HOUR) CHECK_OK(bl_sleep(HOUR));
+    address = bl_listener_address(listener);
+    TAKES(0) REQUIRE_OK(bl_tcp_connect(&address, &stream));
+    TAKES(0) CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(bl_stream_close(stream));
+    bl_listener_close(listener);
+}
