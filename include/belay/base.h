@@ -163,6 +163,12 @@ BL_API
 void bl_allocator_set(const bl_allocator *allocator);
 
 /*
+ * Copies the allocator in force to `*allocator`, for one that adds to it.
+ */
+BL_API
+void bl_allocator_get(bl_allocator *allocator);
+
+/*
  * Allocates `bytes` of memory as the library itself does.
  *
  * Returns the memory, which the caller gives back with bl_free, or NULL if

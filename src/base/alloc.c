@@ -41,6 +41,10 @@ void bl_allocator_set(const bl_allocator *allocator) {
     current_allocator = allocator != NULL ? *allocator : default_allocator;
 }
 
+void bl_allocator_get(bl_allocator *allocator) {
+    *allocator = current_allocator;
+}
+
 /* malloc(0) may return NULL, which would look like failure. */
 void *bl_alloc(size_t bytes) {
     if (bytes == 0) bytes = 1;

@@ -12,8 +12,8 @@
  * comes with the next iteration.
  *
  * Two watches of one descriptor of which only one has BL_EDGE share an edge-
- * triggered registration.  It is set again after each report, as a level-
- * triggered one would report again by itself.
+ * triggered registration.  It is set again after each report to the other
+ * one, since a level-triggered one would report again by itself.
  *
  * Invariants:
  *   record->reader == watch -> watch->_events has BL_READABLE, and likewise;
@@ -241,6 +241,14 @@ static void watch_call(bl_watch *watch, unsigned events) {
     watch->_fn(watch->_context, events & passed);
 }
 
+/* Where only one watch is level-triggered: has it been told something? */
+static bool record_must_rearm(const struct bl__fd_record *record,
+                              unsigned events) {
+    if (!record_is_mixed(record)) return false;
+    bool reads_by_edge = (record->reader->_events & BL_EDGE) != 0;
+    return (events & (reads_by_edge ? BL_WRITABLE : BL_READABLE)) != 0;
+}
+
 static void record_deliver(bl_loop *loop, const struct bl__ready *ready) {
     struct bl__fd_record *record = record_find(&loop->fds, ready->fd);
     if (record == NULL) return;
@@ -264,7 +272,7 @@ static void record_deliver(bl_loop *loop, const struct bl__ready *ready) {
             watch_call(writer, events & not_in);
         }
     }
-    if (record_is_mixed(record) && record_arm(loop, record) < 0) {
+    if (record_must_rearm(record, events) && record_arm(loop, record) < 0) {
         BL__ASSERT(record->poll.armed != 0); /* closed behind our back */
     }
 }

@@ -145,13 +145,22 @@ static void uring_adopt(struct uring_driver *self) {
 
 /* ---- completions ------------------------------------------------------- */
 
+/*
+ * The result is either what the file said when it was asked, or what the call
+ * that woke us said.  Sockets wake their readers with POLLPRI and POLLRDBAND
+ * whatever came, but answer with POLLPRI alone if bytes are urgent.  (Urgent
+ * bytes wake twice, and then the file is asked.)
+ */
 static unsigned uring_events_of(int result) {
     const unsigned everything = BL_READABLE | BL_WRITABLE | BL__HANGUP;
     if (result < 0) return everything; /* who tries it gets the same error */
     unsigned events = 0;
+    if (result & POLLRDBAND) result &= ~POLLPRI;
     if (result & POLLIN) events |= BL_READABLE;
     if (result & POLLOUT) events |= BL_WRITABLE;
-    if (result & (POLLRDHUP | POLLPRI)) events |= BL_READABLE | BL__HANGUP;
+    /* The kernel passes on what the wake-up was for, urgent data included. */
+    if (result & POLLPRI) events |= BL_READABLE;
+    if (result & POLLRDHUP) events |= BL_READABLE | BL__HANGUP;
     if (result & (POLLERR | POLLHUP)) events |= everything;
     return events;
 }
@@ -245,7 +254,9 @@ static uint32_t uring_mask(unsigned events) {
     uint32_t mask = 0;
     if (events & BL_READABLE) mask |= POLLIN | POLLRDHUP;
     if (events & BL_WRITABLE) mask |= POLLOUT;
-    if ((events & BL_EDGE) && (events & BL_READABLE)) mask |= POLLPRI;
+    if ((events & BL_EDGE) && (events & BL_READABLE)) {
+        mask |= POLLPRI | POLLRDBAND; /* see uring_events_of */
+    }
     return mask;
 }
 

@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "base/site.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -187,11 +188,34 @@ bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn, void *arg,
 
 /* ---- its errors -------------------------------------------------------- */
 
+/* A thread's own slot is emptied when the thread ends. */
 static __thread bl_error *thread_error;
+static __thread bool has_thread_slot;
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+
+static void thread_ends(void *unused) {
+    (void)unused;
+    bl_error_unref(thread_error);
+    thread_error = NULL;
+}
+
+static void make_thread_key(void) {
+    BL_IGNORE(pthread_key_create(&thread_key, thread_ends)); /* then a leak */
+}
+
+static bl_error **thread_slot(void) {
+    if (!has_thread_slot) {
+        has_thread_slot = true;
+        pthread_once(&thread_once, make_thread_key);
+        BL_IGNORE(pthread_setspecific(thread_key, &thread_key));
+    }
+    return &thread_error;
+}
 
 bl_error **bl__error_slot(void) {
     bl_task *task = bl__task_current();
-    return task != NULL ? &task->error : &thread_error;
+    return task != NULL ? &task->error : thread_slot();
 }
 
 bl_error *bl__task_take_error(bl_task *task, int rc) {

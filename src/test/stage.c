@@ -209,11 +209,14 @@ static void judge(int rc) {
         bl__record_note(tree);
     }
     bl_error_handled();
-    if (bl_is_cancelled()) {
-        bl__test_record->is_deadlock = true;
-        bl__record_trouble(BL_TEST_TIMEOUT, "DEADLOCK: every task waits, and "
-                                            "nothing can wake one");
-    }
+}
+
+/* The loop cancels the root when nothing can wake anybody. */
+static void judge_deadlock(void) {
+    if (!bl_is_cancelled()) return;
+    bl__test_record->is_deadlock = true;
+    bl__record_trouble(BL_TEST_TIMEOUT, "DEADLOCK: every task waits, and "
+                                        "nothing can wake one");
 }
 
 static int body_main(void *arg) {
@@ -285,6 +288,7 @@ static int root_main(void *arg) {
 
     start_phase(BL__PHASE_SETUP);
     if (bl__fixtures_set_up(&stage.fixtures, &stage.tests)) run_body();
+    judge_deadlock();
     start_phase(BL__PHASE_TEARDOWN);
     bl__fixtures_tear_down(&stage.fixtures);
 

@@ -258,9 +258,9 @@ TEST(reading_no_bytes_does_not_wait, (kind)) {
 
 TEST(a_write_waits_for_room, (kind)) {
     int fds[2];
+    if (kind == KIND_TTY) t_skip("a terminal makes room by itself for a while");
     make_kind(kind, fds);
-    /* Into the end that has the far side of what is read above. */
-    int near = kind == KIND_PIPE || kind == KIND_TTY ? fds[1] : fds[0];
+    int near = kind == KIND_PIPE ? fds[1] : fds[0];
     int far = near == fds[0] ? fds[1] : fds[0];
     CHECK_GT(fill(near), 0);
     struct op op = { .fd = near };
@@ -538,8 +538,8 @@ TEST(a_number_closed_behind_our_back_does_no_harm) {
 
 TEST(bad_descriptors_and_arguments_are_refused) {
     char byte;
-    int fd = plain_file();
-    close(fd);
+    const int fd = 1234; /* so high that nothing else gets it meanwhile */
+    CHECK(!is_open(fd));
     CHECK_ERR(bl_fd_read(fd, &byte, 1), BL_EBADF);
     CHECK_ERR(bl_fd_write(fd, &byte, 1), BL_EBADF);
     CHECK_ERR(bl_fd_wait(fd, BL_READABLE), BL_EBADF);
@@ -807,12 +807,13 @@ TEST(a_full_queue_of_a_local_listener_is_waited_for) {
 
 /* ---- everything at every point ----------------------------------------- */
 
+/* Whatever becomes of it, the other side reads an end and does not hang. */
 static int echo_once(void *arg) {
     char bytes[16];
     int fd = (int)NUMBER(arg);
     bl_ssize count = bl_fd_read(fd, bytes, sizeof bytes);
-    if (count < 0) return (int)count;
-    count = bl_fd_write(fd, bytes, (size_t)count);
+    if (count > 0) count = bl_fd_write(fd, bytes, (size_t)count);
+    shutdown(fd, SHUT_WR);
     return count < 0 ? (int)count : 0;
 }
 
@@ -841,12 +842,11 @@ TEST(shuffled_orders_change_nothing, .schedules = 30) {
     int fds[2];
     char bytes[16];
     socket_pair(fds);
-    for (int i = 0; i < 3; i++) {
-        BL_GROUP_SCOPED(group);
-        REQUIRE_OK(bl_spawn(&group, echo_once, ARG(fds[1])));
-        CHECK_EQ(bl_fd_write(fds[0], "hello", 5), 5);
-        CHECK_EQ(bl_fd_read(fds[0], bytes, sizeof bytes), 5);
-        CHECK_OK(bl_group_exit(&group, 0));
-    }
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, echo_once, ARG(fds[1])));
+    CHECK_EQ(bl_fd_write(fds[0], "hello", 5), 5);
+    CHECK_EQ(bl_fd_read(fds[0], bytes, sizeof bytes), 5);
+    CHECK_EQ(bl_fd_read(fds[0], bytes, sizeof bytes), 0);
+    CHECK_OK(bl_group_exit(&group, 0));
     close_pair(fds);
 }

@@ -162,11 +162,10 @@ TEST(an_unanswered_request_does_not_hold_time_up) {
 static int write_much(void *arg) {
     char bytes[4096] = { 0 };
     int fd = (int)NUMBER(arg);
-    for (int i = 0; i < 4096; i++) {
+    for (;;) {
         bl_ssize count = bl_fd_write(fd, bytes, sizeof bytes);
         if (count < 0) return (int)count;
     }
-    return 0;
 }
 
 TEST(a_reader_that_sleeps_for_hours_is_waited_for_in_virtual_time) {
@@ -174,7 +173,7 @@ TEST(a_reader_that_sleeps_for_hours_is_waited_for_in_virtual_time) {
     tcp_pair(fds);
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_spawn(&group, write_much, ARG(fds[0])));
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 20; i++) {
         CHECK_OK(bl_sleep(HOUR)); /* the writer is blocked all the while */
         CHECK_GT(drain(fds[1]), 0);
     }

@@ -292,10 +292,12 @@ TEST(without_memory_the_connection_stays_queued, .no_loop = true) {
         .alloc = may_alloc, .resize = may_resize, .free = plain_free
     };
     int later = 1;
+    bl_allocator before;
+    bl_allocator_get(&before);
     bl_allocator_set(&allocator);
     CHECK_OK(bl_run(accept_without_memory, &later));
     CHECK_OK(bl_run(accept_without_memory, NULL)); /* closed while it waits */
-    bl_allocator_set(NULL);
+    bl_allocator_set(&before);
 }
 
 /* ---- closing ----------------------------------------------------------- */

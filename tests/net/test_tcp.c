@@ -338,7 +338,11 @@ static int converse(struct server *server) {
     int rc = bl_tcp_connect(&server->address, &stream);
     if (rc < 0) return rc;
     rc = bl_stream_write_all(stream, "hello", 5, NULL);
-    if (rc == 0) rc = bl_stream_read_exactly(stream, bytes, 5, NULL);
+    if (rc == 0) {
+        /* Nobody may be there to answer, or even to accept. */
+        rc = bl_wait_for(bl_stream_read_exactly(stream, bytes, 5, NULL),
+                         BL_SEC(1));
+    }
     bl_stream_abort(stream);
     return rc;
 }

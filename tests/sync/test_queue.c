@@ -635,9 +635,11 @@ static const bl_allocator no_memory = { alloc_nothing, resize_nothing,
 
 TEST(a_queue_that_cannot_be_made_is_not_made) {
     bl_queue queue = { 0 };
+    bl_allocator before;
+    bl_allocator_get(&before);
     bl_allocator_set(&no_memory);
     int rc = bl_queue_init(&queue, 4, 16);
-    bl_allocator_set(NULL);
+    bl_allocator_set(&before);
     CHECK_ERR(rc, BL_ENOMEM);
     CHECK_ERR(put_now(&queue, 1), BL_EINVAL);
 }
@@ -647,6 +649,8 @@ TEST(a_queue_that_cannot_grow_stays_as_it_was) {
     struct deal deal = { &queue, 0 };
     int rc = 0;
     int count = 0;
+    bl_allocator before;
+    bl_allocator_get(&before);
     bl_allocator_set(&no_memory);
     while (rc == 0 && count < 1000) {
         deal.item = count;
@@ -654,7 +658,7 @@ TEST(a_queue_that_cannot_grow_stays_as_it_was) {
         if (rc == 0) count++;
     }
     int put_rc = put(&deal);
-    bl_allocator_set(NULL);
+    bl_allocator_set(&before);
     CHECK_ERR(rc, BL_ENOMEM);
     CHECK_ERR(put_rc, BL_ENOMEM);
     CHECK_EQ(bl_queue_count(&queue), count);

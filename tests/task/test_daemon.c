@@ -223,5 +223,6 @@ TEST(composite_of_daemon_and_workers, .sweep = T_CANCEL | T_OOM) {
     if (rc == 0) rc = bl_spawn(&group, kid_run, &worker);
     rc = bl_group_exit(&group, rc);
     CHECK_ALWAYS(rc == 0 || rc == BL_ECANCELED || rc == BL_EGROUP);
-    CHECK_ALWAYS(!daemon.has_started || daemon.ended_at >= worker.ended_at);
+    /* Under injection the daemon itself may be the one cancelled. */
+    CHECK(!daemon.has_started || daemon.ended_at >= worker.ended_at);
 }

@@ -88,7 +88,7 @@ TEST(a_thousand_children_are_waited_for) {
     }
     CHECK_EQ(bl_group_alive_count(&group), COUNT);
     CHECK_EQ(bl_group_exit(&group, 0), 0);
-    CHECK_EQ(tasks_alive(), 1);
+    CHECK_EQ(tasks_alive(), ALONE);
 }
 
 TEST(children_without_a_handle_leave_no_memory_behind) {

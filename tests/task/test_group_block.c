@@ -143,7 +143,7 @@ TEST(return_cancels_the_children_and_keeps_the_value) {
     CHECK_EQ(returns_early(&kid), 33);
     CHECK(kid.has_started);
     CHECK(kid.was_cancelled);
-    CHECK_EQ(tasks_alive(), 1);
+    CHECK_EQ(tasks_alive(), ALONE);
     CHECK_EQ(bl_sleep(1), 0);
 }
 
@@ -157,7 +157,7 @@ TEST(goto_out_of_the_block_cancels_the_children) {
     CHECK(!"reached");
 out:
     CHECK(kid.was_cancelled);
-    CHECK_EQ(tasks_alive(), 1);
+    CHECK_EQ(tasks_alive(), ALONE);
     CHECK_EQ(bl_sleep(1), 0);
 }
 

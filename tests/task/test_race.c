@@ -32,7 +32,7 @@ TEST(the_first_to_succeed_wins_and_the_others_are_cancelled) {
     CHECK_EQ(winner, 1);
     CHECK(slow.kid.was_cancelled);
     CHECK_EQ(bl_now() - start, BL_MS(5));
-    CHECK_EQ(tasks_alive(), 1);
+    CHECK_EQ(tasks_alive(), ALONE);
     CHECK_EQ(bl_sleep(1), 0);
 }
 
