@@ -158,9 +158,8 @@ static unsigned uring_events_of(int result) {
     if (result & POLLRDBAND) result &= ~POLLPRI;
     if (result & POLLIN) events |= BL_READABLE;
     if (result & POLLOUT) events |= BL_WRITABLE;
-    /* The kernel passes on what the wake-up was for, urgent data included. */
-    if (result & POLLPRI) events |= BL_READABLE;
-    if (result & POLLRDHUP) events |= BL_READABLE | BL__HANGUP;
+    /* The kernel may say POLLPRI with ordinary data: a doubt too many. */
+    if (result & (POLLRDHUP | POLLPRI)) events |= BL_READABLE | BL__HANGUP;
     if (result & (POLLERR | POLLHUP)) events |= everything;
     return events;
 }

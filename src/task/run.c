@@ -7,6 +7,7 @@
  * deadlock and a host cancel the program.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,17 @@ static bool on_deadlock(bl_loop *loop) {
     return true;
 }
 
+/* A crash report shows the tasks of the loop that runs. */
+static void print_tasks(void) {
+    if (bl__loop_current != NULL) bl_inspect_print(stderr);
+}
+
+static pthread_once_t hook_once = PTHREAD_ONCE_INIT;
+
+static void add_hook(void) {
+    bl__panic_add_hook(print_tasks);
+}
+
 static const struct bl__client client = {
     .has_ready = bl__sched_has_ready,
     .run_ready = bl__sched_run_ready,
@@ -110,6 +122,7 @@ int bl_loop_open(const bl_loop_options *options, bl_loop **loop) {
         bl__free(sched);
         return rc;
     }
+    pthread_once(&hook_once, add_hook);
     options = &sched->loop.options;
     bl__list_init(&sched->settlers);
     sched->ready_end = &sched->ready_first;
@@ -131,6 +144,7 @@ void bl_loop_close(bl_loop *loop) {
     if (!bl__loop_is_forked(loop)) {
         if (loop->is_running) BL__MISUSE("a loop was closed while it runs");
         if (sched->alive_count > 0) {
+            bl__loop_current = loop; /* for the report's tree */
             BL__MISUSE("a loop was closed with %llu live tasks",
                        (unsigned long long)sched->alive_count);
         }

@@ -219,7 +219,7 @@ static int order;
 
 static int handle(const bl_error *match, void *context) {
     struct clause *clause = context;
-    strncat(clause->seen, shape(match), 30);
+    snprintf(clause->seen + strlen(clause->seen), 31, "%.30s", shape(match));
     clause->order = ++order;
     CHECK_EQ(bl_error_current(bl_error_code(match)), NULL);
     if (clause->message == NULL) return clause->rc;
