@@ -19,9 +19,13 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+#    define BL__ZEROED \
+        {}
 #    define BL_BEGIN_DECLS extern "C" {
 #    define BL_END_DECLS   }
 #else
+#    define BL__ZEROED \
+        { 0 }
 #    define BL_BEGIN_DECLS
 #    define BL_END_DECLS
 #endif

@@ -311,9 +311,9 @@ static inline BL__UNUSED void bl__group_leave_block(bl_group (*group)[1]) {
  * by break, return or goto cancels the children, waits for them, and keeps
  * their errors for the next boundary: an enclosing group or the task's end.
  */
-#    define BL_GROUP(name, rc)                                            \
-        for (bl_group BL__CLEANUP(bl__group_leave_block) name[1] = { 0 }; \
-             (bl__at(BL__SITE("BL_GROUP(" #name ")")),                    \
+#    define BL_GROUP(name, rc)                                                 \
+        for (bl_group BL__CLEANUP(bl__group_leave_block) name[1] = BL__ZEROED; \
+             (bl__at(BL__SITE("BL_GROUP(" #name ")")),                         \
               bl__group_next(name, &(rc)));)
 
 /*
@@ -321,9 +321,9 @@ static inline BL__UNUSED void bl__group_leave_block(bl_group (*group)[1]) {
  * block.  Unless bl_group_exit was called, leaving the block cancels the
  * children and waits for them.  `name` is a variable: pass `&name`.
  */
-#    define BL_GROUP_SCOPED(name)                           \
-        bl_group BL__CLEANUP(bl__group_leave) name = { 0 }; \
-        bl__at(BL__SITE("BL_GROUP_SCOPED(" #name ")"));     \
+#    define BL_GROUP_SCOPED(name)                                \
+        bl_group BL__CLEANUP(bl__group_leave) name = BL__ZEROED; \
+        bl__at(BL__SITE("BL_GROUP_SCOPED(" #name ")"));          \
         bl__group_scoped_enter(&name)
 #endif
 

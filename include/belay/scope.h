@@ -302,9 +302,9 @@ void bl__wait_for_leave(bl_scope *scope);
 #    define BL__PASTE_(a, b) a##b
 #    define BL__PASTE(a, b)  BL__PASTE_(a, b)
 
-#    define BL__BLOCK(what, kind, rc, timeout, id)                     \
-        for (struct bl__block BL__CLEANUP(bl__block_leave) id = { 0 }; \
-             (bl__at(BL__SITE(what)),                                  \
+#    define BL__BLOCK(what, kind, rc, timeout, id)                          \
+        for (struct bl__block BL__CLEANUP(bl__block_leave) id = BL__ZEROED; \
+             (bl__at(BL__SITE(what)),                                       \
               bl__block_next(&id, (kind), (rc), (timeout)));)
 
 /*

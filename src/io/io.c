@@ -252,7 +252,7 @@ struct fd_transfer {
     enum fd_way way;
 };
 
-static ssize_t fd_try(struct fd_transfer *transfer) {
+static ssize_t fd_try_transfer(struct fd_transfer *transfer) {
     ssize_t count;
     do {
         if (transfer->events == BL_READABLE) {
@@ -279,7 +279,7 @@ static bl_ssize fd_transfer_slowly(struct fd_transfer *transfer) {
             result = rc;
             break;
         }
-        result = fd_try(transfer);
+        result = fd_try_transfer(transfer);
         if (result >= 0) break;
         if (errno != EAGAIN) {
             result = fd_error();
@@ -298,7 +298,7 @@ static bl_ssize fd_transfer_all_ways(struct fd_transfer *transfer) {
     if (rc < 0) return rc;
     /* A socket would wait for data even if there is no room for any. */
     if (transfer->bytes == 0 && transfer->events == BL_READABLE) return 0;
-    ssize_t count = fd_try(transfer);
+    ssize_t count = fd_try_transfer(transfer);
     if (count >= 0) return count;
     if (errno != EAGAIN) return fd_error();
     return fd_transfer_slowly(transfer);

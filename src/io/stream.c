@@ -162,16 +162,15 @@ static int stream_error(void) {
 /* ---- reading ----------------------------------------------------------- */
 
 /* Reads what is there; BL_EAGAIN with the flag lowered if nothing is. */
-static bl_ssize stream_try_read(bl_stream *stream, void *buffer,
-                                size_t bytes) {
+static bl_ssize stream_try_read(bl_stream *stream, void *buffer, size_t bytes) {
     ssize_t count;
     do {
         count = recv(stream->fd, buffer, bytes, MSG_DONTWAIT);
     } while (BL__UNLIKELY(count < 0 && errno == EINTR));
 
     if (BL__LIKELY(count > 0)) {
-        bool is_drained = (size_t)count < bytes && stream->is_tcp &&
-                          !stream->has_hung_up;
+        bool is_drained =
+            (size_t)count < bytes && stream->is_tcp && !stream->has_hung_up;
         if (is_drained) stream->ready &= ~(unsigned)BL_READABLE;
         stream_spend(stream, (size_t)count);
         return count;
@@ -286,9 +285,8 @@ int bl_stream_write_all(bl_stream *stream, const void *buffer, size_t bytes,
     if (rc < 0) return rc;
 
     while (total < bytes) {
-        bl_ssize count =
-            stream_write_some(stream, &use, (const char *)buffer + total,
-                              bytes - total);
+        bl_ssize count = stream_write_some(
+            stream, &use, (const char *)buffer + total, bytes - total);
         if (count < 0) {
             rc = (int)count;
             break;

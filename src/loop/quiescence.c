@@ -40,8 +40,8 @@ static bool address_is_loopback(const struct sockaddr_storage *address) {
         return ntohl(in->sin_addr.s_addr) >> 24 == 127;
     }
     if (address->ss_family == AF_INET6) {
-        const struct in6_addr *in = &((const struct sockaddr_in6 *)(const void *)
-                                          address)->sin6_addr;
+        const struct in6_addr *in =
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
         if (IN6_IS_ADDR_LOOPBACK(in)) return true;
         return IN6_IS_ADDR_V4MAPPED(in) && in->s6_addr[12] == 127;
     }

@@ -54,9 +54,9 @@ static struct bl__fd_record *record_find(const struct bl__fd_table *table,
 static int table_grow(struct bl__fd_table *table, uint32_t row) {
     uint32_t count = table->row_count;
     if (count == 0) count = WATCH_ROWS_MIN;
-    while (count <= row) count *= 2;
-    struct bl__fd_record **rows =
-        bl_realloc(table->rows, count * sizeof *rows);
+    while (count <= row)
+        count *= 2;
+    struct bl__fd_record **rows = bl_realloc(table->rows, count * sizeof *rows);
     if (rows == NULL) return BL_ENOMEM;
 
     size_t added = count - table->row_count;

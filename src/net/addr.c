@@ -157,12 +157,12 @@ uint16_t bl_addr_port(const bl_addr *address) {
     const struct sockaddr_storage *storage = &address->storage;
     if (address->length == 0) return 0;
     if (storage->ss_family == AF_INET) {
-        return ntohs(((const struct sockaddr_in *)(const void *)storage)
-                         ->sin_port);
+        return ntohs(
+            ((const struct sockaddr_in *)(const void *)storage)->sin_port);
     }
     if (storage->ss_family == AF_INET6) {
-        return ntohs(((const struct sockaddr_in6 *)(const void *)storage)
-                         ->sin6_port);
+        return ntohs(
+            ((const struct sockaddr_in6 *)(const void *)storage)->sin6_port);
     }
     return 0;
 }

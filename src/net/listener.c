@@ -29,7 +29,9 @@
 #include "base/assert.h"
 #include "base/list.h"
 
-enum { LISTENER_BACKLOG = 4096 };
+enum {
+    LISTENER_BACKLOG = 4096
+};
 
 /* The task that accepts. */
 struct listener_use {
@@ -207,9 +209,8 @@ static bool listener_is_any_v6(const bl_addr *address, bl_addr *any_v4) {
     const struct sockaddr_in6 *in6 = (const void *)&address->storage;
     if (in6->sin6_family != AF_INET6) return false;
     if (!IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) return false;
-    struct sockaddr_in in = {
-        .sin_family = AF_INET, .sin_port = in6->sin6_port
-    };
+    struct sockaddr_in in = { .sin_family = AF_INET,
+                              .sin_port = in6->sin6_port };
     memset(any_v4, 0, sizeof *any_v4);
     memcpy(&any_v4->storage, &in, sizeof in);
     any_v4->length = sizeof in;

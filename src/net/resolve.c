@@ -20,7 +20,9 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-enum { RESOLVE_NAME_BYTES_MAX = NI_MAXHOST + NI_MAXSERV };
+enum {
+    RESOLVE_NAME_BYTES_MAX = NI_MAXHOST + NI_MAXSERV
+};
 
 struct resolve_job {
     atomic_uint refcount; /* of the task, of the thread */
@@ -74,13 +76,11 @@ static int resolve_split(struct resolve_job *job, const char *text) {
 static int resolve_error(const struct resolve_job *job) {
     switch (job->rc) {
     case EAI_MEMORY: return BL_ENOMEM;
-    case EAI_SERVICE:
-        return BL_ERR(BL_EINVAL, "%s: no such port", job->port);
+    case EAI_SERVICE: return BL_ERR(BL_EINVAL, "%s: no such port", job->port);
     case EAI_SYSTEM:
         return BL_ERR(BL_EIO, "%s: %s", job->host,
                       bl_strerror(-job->system_error));
-    default:
-        return BL_ERR(BL_EIO, "%s: %s", job->host, gai_strerror(job->rc));
+    default: return BL_ERR(BL_EIO, "%s: %s", job->host, gai_strerror(job->rc));
     }
 }
 

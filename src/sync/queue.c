@@ -34,7 +34,8 @@ static bool queue_is_usable(const bl_queue *queue) {
     return queue != NULL && queue->_item_bytes != 0;
 }
 
-/* Most items are a pointer or an int, for which a call costs more than it does. */
+/* Most items are a pointer or an int, for which a call costs more than it
+ * does. */
 static inline void copy_item(void *to, const void *from, size_t bytes) {
     switch (bytes) {
     case 4: memcpy(to, from, 4); break;
@@ -174,7 +175,8 @@ int bl_queue_try_get(bl_queue *queue, void *item) {
     return queue_take(queue, item);
 }
 
-/* ---- the count of unfinished work ----------------------------------------- */
+/* ---- the count of unfinished work -----------------------------------------
+ * ---- the count of unfinished work ----------------------------------------- */
 
 /* BL_EOVERFLOW if all was finished before. */
 static int queue_finish_one(bl_queue *queue) {
@@ -201,7 +203,8 @@ int bl_queue_join(bl_queue *queue) {
     return bl_waitq_wait(&queue->_joiners, &waiter, "queue join", queue);
 }
 
-/* ---- the two ends of a queue ------------------------------------------------ */
+/* ---- the two ends of a queue
+ * ------------------------------------------------ */
 
 void bl_queue_shutdown(bl_queue *queue) {
     BL__ASSERT(queue_is_usable(queue));

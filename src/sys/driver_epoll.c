@@ -21,7 +21,9 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-enum { EPOLL_FOUND_MAX = 256 };
+enum {
+    EPOLL_FOUND_MAX = 256
+};
 
 struct epoll_driver {
     int fd;
@@ -72,7 +74,7 @@ static uint32_t epoll_mask(unsigned events) {
 }
 
 static int epoll_control(const struct epoll_driver *self, int operation, int fd,
-                   struct epoll_event *event) {
+                         struct epoll_event *event) {
     if (epoll_ctl(self->fd, operation, fd, event) == 0) return 0;
     /* A limit on watches per user is a lack of memory like any other. */
     return errno == ENOSPC ? -ENOMEM : -errno;
@@ -167,7 +169,8 @@ static int epoll_wait_ready(struct bl__driver *driver, bl_ns timeout,
     BL__ASSERT(timeout >= 0);
     BL__ASSERT(count > 0);
 
-    int found = epoll_wait_ns(self, timeout, count < EPOLL_FOUND_MAX ? count : EPOLL_FOUND_MAX);
+    int found = epoll_wait_ns(
+        self, timeout, count < EPOLL_FOUND_MAX ? count : EPOLL_FOUND_MAX);
     if (found < 0) return -errno;
     for (int i = 0; i < found; i++) {
         uint64_t key = self->found[i].data.u64;

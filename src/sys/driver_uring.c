@@ -53,10 +53,10 @@ static const uint64_t URING_NO_KEY = UINT64_MAX;
 struct uring_driver {
     struct io_uring ring;
     bool has_ring;
-    bool is_hosted;         /* somebody else waits for the ring's descriptor */
-    uint64_t thread;        /* that the ring belongs to */
-    uint32_t generation;    /* of the poll that was set last */
-    uint32_t request_count; /* completions still to come, of all polls */
+    bool is_hosted;          /* somebody else waits for the ring's descriptor */
+    uint64_t thread;         /* that the ring belongs to */
+    uint32_t generation;     /* of the poll that was set last */
+    uint32_t request_count;  /* completions still to come, of all polls */
     struct bl__poll **polls; /* by descriptor number; NULL if never set */
     uint32_t poll_capacity;
     bl_link changes;
@@ -307,7 +307,8 @@ static int uring_know(struct uring_driver *self, struct bl__poll *poll) {
     if (BL__UNLIKELY(fd >= self->poll_capacity)) {
         uint32_t capacity = self->poll_capacity;
         if (capacity == 0) capacity = URING_POLLS_MIN;
-        while (capacity <= fd) capacity *= 2;
+        while (capacity <= fd)
+            capacity *= 2;
         size_t bytes = capacity * sizeof *self->polls;
         struct bl__poll **polls = bl_realloc(self->polls, bytes);
         if (polls == NULL) return -ENOMEM;

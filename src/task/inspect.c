@@ -38,7 +38,7 @@ static const bl_task *parent_of(const bl_task *task) {
     return scope != NULL ? scope->_task : NULL;
 }
 
-static void fill(const bl_task *task, size_t depth, bl_task_view *view) {
+static void view_fill(const bl_task *task, size_t depth, bl_task_view *view) {
     const bl_task *parent = parent_of(task);
     const bl_park *park = task->park;
     *view = (bl_task_view){
@@ -69,7 +69,7 @@ void bl_inspect_tasks(const bl_loop *loop, bl_inspect_fn *fn, void *context) {
     for (;;) {
         if (scope->_role == BL__ROLE_BASE) {
             bl_task_view view;
-            fill(scope->_task, depth, &view);
+            view_fill(scope->_task, depth, &view);
             if (!fn(&view, context)) return;
             depth++;
         }
@@ -89,7 +89,7 @@ void bl_inspect_tasks(const bl_loop *loop, bl_inspect_fn *fn, void *context) {
 
 /* ---- as text ------------------------------------------------------------ */
 
-struct text {
+struct tree_text {
     char *buffer;
     size_t bytes;
     size_t length; /* of the whole, written or not */
@@ -98,7 +98,7 @@ struct text {
 };
 
 BL__PRINTF(2, 3)
-static void put(struct text *text, const char *format, ...) {
+static void tree_put(struct tree_text *text, const char *format, ...) {
     char line[512];
     va_list args;
     va_start(args, format);
@@ -116,35 +116,36 @@ static void put(struct text *text, const char *format, ...) {
 }
 
 static bool put_task(const bl_task_view *view, void *context) {
-    struct text *text = context;
+    struct tree_text *text = context;
     int indent = view->depth < 20 ? (int)view->depth * 2 : 40;
-    put(text, "  %*s%s #%llu", indent, "", view->name,
-        (unsigned long long)view->id);
+    tree_put(text, "  %*s%s #%llu", indent, "", view->name,
+             (unsigned long long)view->id);
     if (view->waits_for[0] != '\0') {
-        put(text, "  waits for %s", view->waits_for);
-        if (view->object != NULL) put(text, " %p", view->object);
+        tree_put(text, "  waits for %s", view->waits_for);
+        if (view->object != NULL) tree_put(text, " %p", view->object);
     } else {
-        put(text, "  %s", view->state);
+        tree_put(text, "  %s", view->state);
     }
-    if (view->call[0] != '\0') put(text, ", in %s", view->call);
-    if (view->called_at[0] != '\0') put(text, " at %s", view->called_at);
-    if (view->is_daemon) put(text, "  [daemon]");
-    if (view->is_cancelled) put(text, "  [cancelled]");
+    if (view->call[0] != '\0') tree_put(text, ", in %s", view->call);
+    if (view->called_at[0] != '\0') tree_put(text, " at %s", view->called_at);
+    if (view->is_daemon) tree_put(text, "  [daemon]");
+    if (view->is_cancelled) tree_put(text, "  [cancelled]");
     if (view->deadline != BL_FOREVER) {
-        put(text, "  [deadline in %.3f s]",
-            (double)(view->deadline - text->now) / 1e9);
+        tree_put(text, "  [deadline in %.3f s]",
+                 (double)(view->deadline - text->now) / 1e9);
     }
     if (view->spawned_at[0] != '\0') {
-        put(text, "  spawned at %s", view->spawned_at);
+        tree_put(text, "  spawned at %s", view->spawned_at);
     }
-    put(text, "\n");
+    tree_put(text, "\n");
     return true;
 }
 
-static void put_tree(struct text *text, const bl_loop *loop) {
+static void put_tree(struct tree_text *text, const bl_loop *loop) {
     const struct bl__sched *sched = bl__sched_of(loop);
     text->now = bl__loop_now(loop);
-    put(text, "tasks: %llu alive\n", (unsigned long long)sched->alive_count);
+    tree_put(text, "tasks: %llu alive\n",
+             (unsigned long long)sched->alive_count);
     bl_inspect_tasks(loop, put_task, text);
 }
 
@@ -154,13 +155,13 @@ void bl_inspect_print(FILE *file) {
         fputs("no loop runs on this thread\n", file);
         return;
     }
-    struct text text = { .file = file };
+    struct tree_text text = { .file = file };
     put_tree(&text, loop);
     fflush(file);
 }
 
 size_t bl_inspect_format(const bl_loop *loop, char *buffer, size_t bytes) {
-    struct text text = { .buffer = buffer, .bytes = bytes };
+    struct tree_text text = { .buffer = buffer, .bytes = bytes };
     put_tree(&text, loop);
     if (bytes > 0) {
         buffer[text.length < bytes ? text.length : bytes - 1] = '\0';

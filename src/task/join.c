@@ -15,7 +15,7 @@ enum {
     WAITERS_ON_STACK = 16
 };
 
-static void fill(const bl_task *task, bl_outcome *outcome) {
+static void outcome_fill(const bl_task *task, bl_outcome *outcome) {
     BL__ASSERT(task->is_done);
     if (outcome == NULL) return;
     *outcome = (bl_outcome){
@@ -54,14 +54,14 @@ int bl_task_join(bl_task *task, bl_outcome *outcome) {
     if (rc < 0) return rc;
 
     if (task->is_done) {
-        fill(task, outcome);
+        outcome_fill(task, outcome);
         return 0;
     }
     /* Others may drop their handles before this task gets to run again. */
     bl_task_ref(task);
     bl_waiter waiter;
     rc = bl_waitq_wait(&task->joiners, &waiter, "join", task);
-    if (rc == 0) fill(task, outcome);
+    if (rc == 0) outcome_fill(task, outcome);
     bl_task_unref(task);
     return rc;
 }
@@ -69,14 +69,14 @@ int bl_task_join(bl_task *task, bl_outcome *outcome) {
 int bl_task_result(const bl_task *task, bl_outcome *outcome) {
     if (task == NULL) return BL_EINVAL;
     if (!task->is_done) return BL_ENOTDONE;
-    fill(task, outcome);
+    outcome_fill(task, outcome);
     return 0;
 }
 
 int bl_task_try_join(bl_task *task, bl_outcome *outcome) {
     if (task == NULL) return BL_EINVAL;
     if (!task->is_done) return BL_EAGAIN;
-    fill(task, outcome);
+    outcome_fill(task, outcome);
     return 0;
 }
 

@@ -56,7 +56,7 @@ static int start_all(struct race *race, size_t count) {
     return 0;
 }
 
-static int report_errors(struct race *race) {
+static int race_report_errors(struct race *race) {
     char path[256];
     bl_task *task = bl__task_current();
     bl__task_path_of(task, path, sizeof path);
@@ -93,5 +93,5 @@ int bl_race(const bl_racer *racers, size_t count, size_t *winner) {
         bl__errors_clear(&race.errors);
         return rc < 0 ? rc : start_rc;
     }
-    return report_errors(&race);
+    return race_report_errors(&race);
 }

@@ -44,7 +44,7 @@ static void cancel_root(struct bl__sched *sched, uint8_t level, bl_cause cause,
     bl__cancel(&sched->root_group._scope, level, cause, reason, number);
 }
 
-static void on_signal(bl_loop *loop, int number, unsigned count) {
+static void cancel_on_signal(bl_loop *loop, int number, unsigned count) {
     if (number == SIGQUIT) {
         bl_inspect_print(stderr);
         return;
@@ -98,12 +98,12 @@ static const struct bl__client client = {
     .run_ready = bl__sched_run_ready,
     .settle = bl__sched_settle,
     .deadlock = on_deadlock,
-    .signal = on_signal,
+    .signal = cancel_on_signal,
 };
 
 /* ---- making and unmaking ------------------------------------------------ */
 
-static int check_options(const bl_loop_options *options) {
+static int run_check_options(const bl_loop_options *options) {
     if (options == NULL) return 0;
     if (options->stack_bytes > (size_t)128 * 1024 * 1024) return BL_EINVAL;
     if (options->threads_max > 1024) return BL_EINVAL;
@@ -112,7 +112,7 @@ static int check_options(const bl_loop_options *options) {
 
 int bl_loop_open(const bl_loop_options *options, bl_loop **loop) {
     if (loop == NULL) return BL_EINVAL;
-    int rc = check_options(options);
+    int rc = run_check_options(options);
     if (rc < 0) return rc;
 
     struct bl__sched *sched = bl__alloc_zeroed(1, sizeof *sched);

@@ -87,7 +87,7 @@ static bl_task *need_task(const char *call) {
     return task;
 }
 
-static void enter(bl_scope *scope, bl_task *task, bl_scope_kind kind) {
+static void scope_push(bl_scope *scope, bl_task *task, bl_scope_kind kind) {
     scope->_site = bl__take_site();
     bl__scope_init(scope, task, task->scope, kind, BL__ROLE_LEXICAL);
     scope->_timer._due = BL_FOREVER;
@@ -98,7 +98,7 @@ static void enter(bl_scope *scope, bl_task *task, bl_scope_kind kind) {
 static void enter_limited(bl_scope *scope, bl_scope_kind kind, bl_ns limit,
                           const char *call) {
     bl_task *task = need_task(call);
-    enter(scope, task, kind);
+    scope_push(scope, task, kind);
     if (limit == BL_FOREVER) return;
     if (limit <= 0) {
         on_deadline(scope);
@@ -108,7 +108,7 @@ static void enter_limited(bl_scope *scope, bl_scope_kind kind, bl_ns limit,
 }
 
 void bl_scope_enter(bl_scope *scope) {
-    enter(scope, need_task("bl_scope_enter"), BL_SCOPE_PLAIN);
+    scope_push(scope, need_task("bl_scope_enter"), BL_SCOPE_PLAIN);
 }
 
 void bl_scope_enter_timeout(bl_scope *scope, bl_ns timeout) {
@@ -123,7 +123,7 @@ void bl_scope_enter_shield(bl_scope *scope, bl_ns bound) {
     enter_limited(scope, BL_SCOPE_SHIELD, bound, "bl_scope_enter_shield");
 }
 
-static int check_options(const bl_scope_options *options) {
+static int scope_check_options(const bl_scope_options *options) {
     if (options->size == 0) return BL_EINVAL;
     if (options->size > sizeof *options) return BL_EINVAL;
     if ((unsigned)options->kind > BL_SCOPE_SHIELD) return BL_EINVAL;
@@ -146,7 +146,7 @@ int bl_scope_enter_with(bl_scope *scope, const bl_scope_options *options) {
     bl_scope_options chosen = defaults;
     if (scope == NULL) return BL_EINVAL;
     if (options != NULL) {
-        int rc = check_options(options);
+        int rc = scope_check_options(options);
         if (rc < 0) return rc;
         __builtin_memcpy(&chosen, options, options->size);
     }
@@ -155,7 +155,7 @@ int bl_scope_enter_with(bl_scope *scope, const bl_scope_options *options) {
     if (chosen.token != NULL && chosen.token->loop != &task->sched->loop) {
         return BL_ETHREAD;
     }
-    enter(scope, task, chosen.kind);
+    scope_push(scope, task, chosen.kind);
     if (chosen.has_deadline) bl__scope_arm(scope, chosen.deadline);
     if (chosen.token != NULL) bind_token(scope, chosen.token);
     return 0;

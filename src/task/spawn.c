@@ -36,7 +36,7 @@ int bl__spawn_check(bl_group *group) {
     return 0;
 }
 
-static int check_options(const bl_spawn_options *options) {
+static int spawn_check_options(const bl_spawn_options *options) {
     if (options->size == 0) return BL_EINVAL;
     if (options->size > sizeof *options) return BL_EINVAL;
     if (options->stack_bytes > STACK_BYTES_MAX) return BL_EINVAL;
@@ -100,7 +100,7 @@ int bl_spawn_with(bl_group *group, bl_task_fn *fn, void *arg,
     bl_spawn_options chosen = { 0 };
     int rc = 0;
     if (options != NULL) {
-        rc = check_options(options);
+        rc = spawn_check_options(options);
         if (options->size <= sizeof chosen) {
             memcpy(&chosen, options, options->size);
         }

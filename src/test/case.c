@@ -16,7 +16,10 @@
 #include "test/host.h"
 #include "test/text.h"
 
-enum { FIXTURES_MAX = 64, LABEL_BYTES = 256 };
+enum {
+    FIXTURES_MAX = 64,
+    LABEL_BYTES = 256
+};
 
 static struct bl__test *first_test;
 static struct bl__fixture *first_fixture;
@@ -79,10 +82,9 @@ static const char *plan_problem(const struct plan *plan,
                 fixture->line, scope_name(fixture->options.scope));
         }
         if (fixture->body == NULL && fixture->value_count == 0) {
-            return bl__host_format("PARAM '%s' at %s:%d has no values",
-                                   fixture->name,
-                                   bl__test_short_path(fixture->file),
-                                   fixture->line);
+            return bl__host_format(
+                "PARAM '%s' at %s:%d has no values", fixture->name,
+                bl__test_short_path(fixture->file), fixture->line);
         }
         if (fixture->body != NULL && test->options.no_loop) {
             return bl__host_format("fixture '%s' is a task, and a test with "
@@ -149,7 +151,8 @@ static uint64_t read_unsigned(const void *value, size_t bytes) {
 static void add_word(struct bl__text *label, const char *word) {
     if (word == NULL) word = "NULL";
     for (; *word != '\0'; word++) {
-        bool is_plain = *word > ' ' && *word < 0x7f && !strchr("[]@*?'\"", *word);
+        bool is_plain =
+            *word > ' ' && *word < 0x7f && !strchr("[]@*?'\"", *word);
         bl__text_add(label, "%c", is_plain ? *word : '_');
     }
 }
@@ -222,8 +225,8 @@ static void add_case(struct bl__test_cases *cases, const struct bl__test *test,
         if (fixture->body != NULL || fixture->value_count == 0) continue;
         indices[i] = turn % fixture->value_count;
         turn /= fixture->value_count;
-        made->values[i] = (const char *)fixture->values +
-                          indices[i] * fixture->value_bytes;
+        made->values[i] =
+            (const char *)fixture->values + indices[i] * fixture->value_bytes;
     }
     for (size_t i = 0; i < plan->count; i++) {
         if (made->values[i] == NULL) continue;
@@ -255,7 +258,8 @@ static void add_cases(struct bl__test_cases *cases,
 static int compare_tests(const void *left, const void *right) {
     const struct bl__test *a = *(struct bl__test *const *)left;
     const struct bl__test *b = *(struct bl__test *const *)right;
-    int order = strcmp(bl__test_base_name(a->file), bl__test_base_name(b->file));
+    int order =
+        strcmp(bl__test_base_name(a->file), bl__test_base_name(b->file));
     if (order == 0) order = strcmp(a->file, b->file);
     if (order == 0) order = (a->line > b->line) - (a->line < b->line);
     return order;
@@ -263,7 +267,8 @@ static int compare_tests(const void *left, const void *right) {
 
 void bl__cases_make(struct bl__test_cases *cases) {
     size_t count = 0;
-    for (struct bl__test *test = first_test; test; test = test->next) count++;
+    for (struct bl__test *test = first_test; test; test = test->next)
+        count++;
     struct bl__test **sorted = bl__host_alloc(count * sizeof *sorted);
     size_t at = 0;
     for (struct bl__test *test = first_test; test; test = test->next) {

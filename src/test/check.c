@@ -25,7 +25,8 @@ enum {
     ROWS_MAX = 4
 };
 
-/* ---- the end of a check ---------------------------------------------------- */
+/* ---- the end of a check ----------------------------------------------------
+ * ---- the end of a check ---------------------------------------------------- */
 
 /* Records the failure; returns false, or does not return. */
 static bool fail(const struct bl__test_place *place, const char *summary,
@@ -65,7 +66,8 @@ void bl__test_skip(const struct bl__test_place *place, const char *format,
     bl__unwind_failed();
 }
 
-/* ---- values ------------------------------------------------------------------ */
+/* ---- values
+ * ------------------------------------------------------------------ */
 
 struct bl__test_value bl__test_of_int(int64_t i) {
     return (struct bl__test_value){ .kind = BL__TEST_IS_INT, .i = i };
@@ -104,7 +106,8 @@ static struct integer integer_of(const struct bl__test_value *value) {
     if (value->kind == BL__TEST_IS_UINT || value->kind == BL__TEST_IS_BOOL) {
         return (struct integer){ .magnitude = value->u };
     }
-    if (value->i >= 0) return (struct integer){ .magnitude = (uint64_t)value->i };
+    if (value->i >= 0)
+        return (struct integer){ .magnitude = (uint64_t)value->i };
     return (struct integer){ true, -(uint64_t)value->i };
 }
 
@@ -179,14 +182,13 @@ static void add_line(struct bl__text *text, const char *written,
 }
 
 static const char *sign_of(enum bl__test_relation relation) {
-    static const char *const signs[] = { "vs", "is", "is not <", "is not <=",
-                                         "is not >", "is not >=" };
+    static const char *const signs[] = { "vs",        "is",       "is not <",
+                                         "is not <=", "is not >", "is not >=" };
     return signs[relation];
 }
 
 bool bl__test_compare(const struct bl__test_place *place,
-                      struct bl__test_value left,
-                      struct bl__test_value right) {
+                      struct bl__test_value left, struct bl__test_value right) {
     char summary_text[SUMMARY_BYTES];
     char details_text[DETAILS_BYTES];
     if (holds(place->relation, order_of(&left, &right))) return true;
@@ -216,7 +218,8 @@ bool bl__test_near(const struct bl__test_place *place, long double left,
     return fail(place, summary, "");
 }
 
-/* ---- text and memory ----------------------------------------------------------- */
+/* ---- text and memory
+ * ----------------------------------------------------------- */
 
 bool bl__test_text(const struct bl__test_place *place, const char *left,
                    const char *right) {
@@ -234,7 +237,8 @@ bool bl__test_text(const struct bl__test_place *place, const char *left,
              place->left, place->right);
     if (left != NULL && right != NULL) {
         size_t at = 0;
-        while (left[at] == right[at]) at++;
+        while (left[at] == right[at])
+            at++;
         snprintf(summary, sizeof summary, "%s(%s, %s): differ at byte %zu",
                  place->macro, place->left, place->right, at);
     }
@@ -288,28 +292,28 @@ static void add_dump(struct bl__text *text, const char *name,
 }
 
 bool bl__test_memory(const struct bl__test_place *place, const void *left,
-                     size_t left_bytes, const void *right,
-                     size_t right_bytes) {
+                     size_t left_bytes, const void *right, size_t right_bytes) {
     char summary[SUMMARY_BYTES];
     char details_text[DETAILS_BYTES];
     const unsigned char *a = left;
     const unsigned char *b = right;
     size_t common = left_bytes < right_bytes ? left_bytes : right_bytes;
     size_t at = 0;
-    while (at < common && a[at] == b[at]) at++;
+    while (at < common && a[at] == b[at])
+        at++;
     if (at == left_bytes && at == right_bytes) return true;
 
     snprintf(summary, sizeof summary,
-             "%s(%s, %s): differ at byte %zu (%zu and %zu bytes)",
-             place->macro, place->left, place->right, at, left_bytes,
-             right_bytes);
+             "%s(%s, %s): differ at byte %zu (%zu and %zu bytes)", place->macro,
+             place->left, place->right, at, left_bytes, right_bytes);
     struct bl__text details = bl__text_in(details_text, sizeof details_text);
     add_dump(&details, place->left, a, left_bytes, at);
     add_dump(&details, place->right, b, right_bytes, at);
     return fail(place, summary, details.data);
 }
 
-/* ---- codes ------------------------------------------------------------------------ */
+/* ---- codes
+ * ------------------------------------------------------------------------ */
 
 static void add_code(struct bl__text *text, int64_t rc) {
     if (rc >= 0 || rc < INT_MIN) {

@@ -13,7 +13,9 @@
 #include "test/stage.h"
 
 /* After an injection a body has this many checkpoints left to end. */
-enum { GRACE = 1000 * 1000 };
+enum {
+    GRACE = 1000 * 1000
+};
 
 static struct bl__test_block *innermost; /* of CHECK_CHECKPOINTS */
 
@@ -49,7 +51,11 @@ bool bl__checkpoint_seam(void *context, uint64_t task_id, const char *site) {
 
 /* ---- CHECK_CHECKPOINTS --------------------------------------------------- */
 
-enum { STEP_NEW, STEP_INSIDE, STEP_LEFT };
+enum {
+    STEP_NEW,
+    STEP_INSIDE,
+    STEP_LEFT
+};
 
 bool bl__test_points_next(struct bl__test_block *block,
                           const struct bl__test_place *place, bool wanted) {
@@ -73,7 +79,8 @@ void bl__test_points_leave(struct bl__test_block *block) {
     if (block->step != STEP_INSIDE) return;
     block->step = STEP_LEFT;
     struct bl__test_block **link = &innermost;
-    while (*link != block) link = &(*link)->outer;
+    while (*link != block)
+        link = &(*link)->outer;
     *link = block->outer;
     if (block->number && block->count == 0) {
         bl__record_failure(block->place,

@@ -25,7 +25,7 @@
 #include "test/unwind.h"
 
 #define VIRTUAL_TIMEOUT BL_SEC(24 * 3600)
-#define REAL_TIMEOUT BL_SEC(20)
+#define REAL_TIMEOUT    BL_SEC(20)
 
 void bl__child_end(const char *why) {
     /* The failure that led here is in the record already. */
@@ -59,7 +59,8 @@ static void run_plain(const struct bl__test_job *job) {
     bl__fixtures_done(&fixtures);
 }
 
-/* ---- with one ------------------------------------------------------------- */
+/* ---- with one -------------------------------------------------------------
+ * ---- with one ------------------------------------------------------------- */
 
 static bl_clock_kind clock_of(const bl_test_options *options) {
     switch (options->clock) {
@@ -74,9 +75,8 @@ static void run_in_loop(const struct bl__test_settings *settings,
                         const bl_test_options *options) {
     bl_loop_options loop = {
         .size = sizeof loop,
-        .driver =
-            options->driver != BL_DRIVER_DEFAULT ? options->driver
-                                                 : settings->driver,
+        .driver = options->driver != BL_DRIVER_DEFAULT ? options->driver
+                                                       : settings->driver,
         .clock = clock_of(options),
         .signals = BL_SIGNALS_HOST,
         .stack_bytes = options->stack_bytes,
@@ -93,7 +93,8 @@ static void run_in_loop(const struct bl__test_settings *settings,
     bl__stage_run(&loop, timeout, is_own);
 }
 
-/* ---- all of it ------------------------------------------------------------- */
+/* ---- all of it -------------------------------------------------------------
+ * ---- all of it ------------------------------------------------------------- */
 
 /* Who is expected to crash needs no core file and no handler. */
 static void prepare_for_crash(const bl_test_options *options) {

@@ -14,7 +14,11 @@
 #include "test/record.h"
 #include "test/unwind.h"
 
-enum { STEP_NEW, STEP_INSIDE, STEP_LEFT };
+enum {
+    STEP_NEW,
+    STEP_INSIDE,
+    STEP_LEFT
+};
 
 #define OUTSIDE_STEP BL_MS(1)
 
@@ -23,15 +27,15 @@ static void judge(const struct bl__test_place *place) {
     if (place->severity == BL__TEST_REQUIRE) bl__unwind_failed();
 }
 
-/* ---- letting time pass ---------------------------------------------------- */
+/* ---- letting time pass ----------------------------------------------------
+ * ---- letting time pass ---------------------------------------------------- */
 
 void bl__test_settle(void) {
     BL_IGNORE(bl_settle()); /* cancelled: the next wait will say so */
 }
 
 static bool is_manual(void) {
-    return bl__test_job->test_case->test->options.clock ==
-           BL_TEST_CLOCK_MANUAL;
+    return bl__test_job->test_case->test->options.clock == BL_TEST_CLOCK_MANUAL;
 }
 
 /* Moves the clock to `when`, with whatever it is. */
@@ -68,7 +72,8 @@ void bl__test_advance(bl_ns duration) {
     }
 }
 
-/* ---- EVENTUALLY and NEVER --------------------------------------------------- */
+/* ---- EVENTUALLY and NEVER
+ * --------------------------------------------------- */
 
 struct bl__test_watch bl__test_watch_begin(const struct bl__test_place *place,
                                            bl_ns limit) {
@@ -111,7 +116,8 @@ bool bl__test_watch_end(struct bl__test_watch *watch, bool wanted, bool seen) {
     return false;
 }
 
-/* ---- WITHIN ------------------------------------------------------------------ */
+/* ---- WITHIN
+ * ------------------------------------------------------------------ */
 
 bool bl__test_within_next(struct bl__test_block *block,
                           const struct bl__test_place *place, bl_ns limit) {
@@ -137,7 +143,8 @@ void bl__test_within_leave(struct bl__test_block *block) {
     bl__record_failure(block->place, summary, "");
 }
 
-/* ---- TAKES ---------------------------------------------------------------------- */
+/* ---- TAKES
+ * ---------------------------------------------------------------------- */
 
 bool bl__test_takes_next(struct bl__test_block *block,
                          const struct bl__test_place *place, bl_ns duration) {
@@ -149,8 +156,8 @@ bool bl__test_takes_next(struct bl__test_block *block,
     char summary[400];
     char details[100];
     bl_ns taken = bl_now() - block->began;
-    bool is_real = bl__test_job->test_case->test->options.clock ==
-                   BL_TEST_CLOCK_REAL;
+    bool is_real =
+        bl__test_job->test_case->test->options.clock == BL_TEST_CLOCK_REAL;
     if (taken == duration || (is_real && taken > duration)) return false;
 
     struct bl__text text = bl__text_in(summary, sizeof summary);

@@ -24,7 +24,11 @@
 #include "test/host.h"
 #include "test/stage.h"
 
-enum { ALT_STACK_BYTES = 64 * 1024, TREE_BYTES = 8192, LINE_BYTES = 512 };
+enum {
+    ALT_STACK_BYTES = 64 * 1024,
+    TREE_BYTES = 8192,
+    LINE_BYTES = 512
+};
 
 static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 static char alt_stack[ALT_STACK_BYTES] __attribute__((aligned(16)));
@@ -96,7 +100,8 @@ void bl__crash_watch(bool is_full) {
     pthread_atfork(NULL, NULL, unwatch_in_child);
 }
 
-/* ---- in the runner --------------------------------------------------------- */
+/* ---- in the runner ---------------------------------------------------------
+ * ---- in the runner --------------------------------------------------------- */
 
 void bl__crash_describe(struct bl__text *text,
                         const struct bl__test_record *record) {
@@ -116,9 +121,8 @@ void bl__crash_describe(struct bl__text *text,
 static bool ask_addr2line(const char *file, uintptr_t offset, char *line,
                           size_t bytes) {
     char place[LINE_BYTES];
-    char *command = bl__host_format(
-        "addr2line -f -e '%s' 0x%llx 2>/dev/null", file,
-        (unsigned long long)offset);
+    char *command = bl__host_format("addr2line -f -e '%s' 0x%llx 2>/dev/null",
+                                    file, (unsigned long long)offset);
     FILE *pipe = popen(command, "re");
     free(command);
     if (pipe == NULL) return false;

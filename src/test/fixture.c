@@ -26,9 +26,15 @@
 #include "test/stage.h"
 #include "test/unwind.h"
 
-enum { NEEDS_MAX = 64 };
+enum {
+    NEEDS_MAX = 64
+};
 
-enum fixture_state { FIXTURE_NEW, FIXTURE_STANDING, FIXTURE_ENDED };
+enum fixture_state {
+    FIXTURE_NEW,
+    FIXTURE_STANDING,
+    FIXTURE_ENDED
+};
 
 struct bl__fixture_run {
     struct bl__fixtures *all;
@@ -87,9 +93,9 @@ static void call_code(void *arg) {
     struct bl__fixture_run *run = arg;
     const void *values[NEEDS_MAX];
     const struct bl__fixture *fixture = run->fixture;
-    fixture->body(run, run->slot,
-                  collect(run->all, fixture->needs, fixture->need_count,
-                          values));
+    fixture->body(
+        run, run->slot,
+        collect(run->all, fixture->needs, fixture->need_count, values));
 }
 
 static void report_end(struct bl__fixture_run *run, bool has_returned, int rc) {
@@ -103,18 +109,16 @@ static void report_end(struct bl__fixture_run *run, bool has_returned, int rc) {
     }
     bl_error_handled();
     if (has_returned && run->yield_count == 0) {
-        bl__record_trouble(BL_TEST_BROKEN,
-                           "fixture '%s' at %s:%d ended without a YIELD",
-                           run->fixture->name,
-                           bl__test_short_path(run->fixture->file),
-                           run->fixture->line);
+        bl__record_trouble(
+            BL_TEST_BROKEN, "fixture '%s' at %s:%d ended without a YIELD",
+            run->fixture->name, bl__test_short_path(run->fixture->file),
+            run->fixture->line);
     }
 }
 
 static int fixture_main(void *arg) {
     struct bl__fixture_run *run = arg;
-    if (bl_local_set(&owner_key, run) < 0 ||
-        bl_group_enter(&run->guard) < 0) {
+    if (bl_local_set(&owner_key, run) < 0 || bl_group_enter(&run->guard) < 0) {
         bl__host_die("no memory for a fixture");
     }
     run->is_guarded = true;
@@ -186,8 +190,8 @@ static int keeper_main(void *arg) {
     all->is_open = true;
     bl_waitq_serve_all(&all->line, 0);
     while (!all->is_dismissed) {
-        BL_IGNORE(bl_waitq_wait_shielded(&all->line, &waiter, "the tear-down",
-                                         all));
+        BL_IGNORE(
+            bl_waitq_wait_shielded(&all->line, &waiter, "the tear-down", all));
     }
     BL_IGNORE(bl_group_exit(&all->group, 0)); /* fixtures always return 0 */
     return bl_scope_exit(&shield, 0);
@@ -234,7 +238,8 @@ static void arm(struct bl__fixture_run *run, bl_ns limit) {
 static bool set_up(struct bl__fixtures *all, struct bl__fixture_run *run) {
     const bl_spawn_options options = { .size = sizeof options,
                                        .name = run->fixture->name };
-    int rc = bl_spawn_with(&all->group, fixture_main, run, &options, &run->task);
+    int rc =
+        bl_spawn_with(&all->group, fixture_main, run, &options, &run->task);
     if (rc < 0) {
         bl__record_trouble(BL_TEST_BROKEN, "fixture '%s' cannot be spawned: %s",
                            run->fixture->name, bl_error_name(rc));
@@ -269,8 +274,8 @@ bool bl__fixtures_set_up(struct bl__fixtures *all, bl_group *owner) {
     int rc = bl_spawn_with(owner, keeper_main, all, &options, NULL);
     if (rc < 0) bl__host_die("the fixtures cannot be hosted");
     while (!all->is_open) {
-        BL_IGNORE(bl_waitq_wait_shielded(&all->line, &waiter, "the fixtures",
-                                         all));
+        BL_IGNORE(
+            bl_waitq_wait_shielded(&all->line, &waiter, "the fixtures", all));
     }
     for (size_t i = 0; i < all->test_case->fixture_count; i++) {
         if (all->runs[i].fixture->body == NULL) continue;

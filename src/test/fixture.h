@@ -14,15 +14,16 @@ struct bl__fixture_run;
 struct bl__fixtures {
     const struct bl__test_case *test_case;
     struct bl__fixture_run *runs;
-    bl_group group;   /* shielded: what cancels the test is outside */
-    bool has_tasks;   /* not only PARAMs */
-    bool is_open;     /* the group is */
+    bl_group group; /* shielded: what cancels the test is outside */
+    bool has_tasks; /* not only PARAMs */
+    bool is_open;   /* the group is */
     bool is_dismissed;
-    bl_waitq line;    /* of the root, and of the keeper of the group */
+    bl_waitq line; /* of the root, and of the keeper of the group */
     struct bl__fixture_run *current; /* being set up or torn down */
 };
 
-/* Prepares; nothing runs yet.  Outside a loop this gives PARAMs their values. */
+/* Prepares; nothing runs yet.  Outside a loop this gives PARAMs their values.
+ * Prepares; nothing runs yet.  Outside a loop this gives PARAMs their values. */
 void bl__fixtures_init(struct bl__fixtures *all,
                        const struct bl__test_case *test_case);
 

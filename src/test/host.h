@@ -20,8 +20,7 @@ BL__PRINTF(1, 2)
 char *bl__host_format(const char *format, ...);
 
 /* Prints an internal error and exits with status 3. */
-BL__PRINTF(1, 2) BL__NORETURN
-void bl__host_die(const char *format, ...);
+BL__PRINTF(1, 2) BL__NORETURN void bl__host_die(const char *format, ...);
 
 /* CLOCK_MONOTONIC. */
 bl_ns bl__host_now(void);

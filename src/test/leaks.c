@@ -21,7 +21,11 @@
 #include "test/memory.h"
 #include "test/record.h"
 
-enum { DESCRIPTORS_MAX = 4096, SHOWN_MAX = 8, DETAILS_BYTES = 3000 };
+enum {
+    DESCRIPTORS_MAX = 4096,
+    SHOWN_MAX = 8,
+    DETAILS_BYTES = 3000
+};
 
 static unsigned char was_open[DESCRIPTORS_MAX];
 
@@ -48,7 +52,8 @@ void bl__leaks_note_descriptors(void) {
     each_descriptor(note, NULL);
 }
 
-/* ---- descriptors ----------------------------------------------------------- */
+/* ---- descriptors -----------------------------------------------------------
+ * ---- descriptors ----------------------------------------------------------- */
 
 struct findings {
     struct bl__text text;
@@ -77,7 +82,8 @@ static void check_descriptors(void) {
     bl__record_note(details);
 }
 
-/* ---- memory ------------------------------------------------------------------ */
+/* ---- memory
+ * ------------------------------------------------------------------ */
 
 static void check_memory(void) {
     char details[DETAILS_BYTES];
@@ -89,7 +95,8 @@ static void check_memory(void) {
     bl__record_note(details);
 }
 
-/* ---- processes ----------------------------------------------------------------- */
+/* ---- processes
+ * ----------------------------------------------------------------- */
 
 static bool has_children(void) {
     siginfo_t info = { .si_pid = 0 };
@@ -138,7 +145,8 @@ static void check_processes(void) {
         int count = kill_children(&text);
         if (count == 0) break;
         total += count;
-        while (count-- > 0) waitpid(-1, NULL, 0);
+        while (count-- > 0)
+            waitpid(-1, NULL, 0);
     }
     if (total == 0) return;
     bl__record_trouble(BL_TEST_BROKEN, "LEAK: %d processes still ran", total);

@@ -37,7 +37,8 @@ static bool glob(const char *pattern, const char *text) {
             return false;
         }
     }
-    while (*pattern == '*') pattern++;
+    while (*pattern == '*')
+        pattern++;
     return *pattern == '\0';
 }
 
@@ -75,7 +76,8 @@ static bool has_tag(const char *tags, const char *word, size_t length) {
         size_t space = strcspn(tags, " ");
         if (space == length && strncmp(tags, word, length) == 0) return true;
         tags += space;
-        while (*tags == ' ') tags++;
+        while (*tags == ' ')
+            tags++;
     }
     return false;
 }
@@ -97,7 +99,8 @@ static size_t word_length(const char *at) {
 }
 
 static void skip_spaces(struct parser *parser) {
-    while (isspace((unsigned char)*parser->at)) parser->at++;
+    while (isspace((unsigned char)*parser->at))
+        parser->at++;
 }
 
 /* Takes the next word if it is `keyword`. */
@@ -131,7 +134,8 @@ static bool parse_word(struct parser *parser) {
 
 static bool parse_not(struct parser *parser) {
     bool is_negated = false;
-    while (take(parser, "not")) is_negated = !is_negated;
+    while (take(parser, "not"))
+        is_negated = !is_negated;
     skip_spaces(parser);
     if (*parser->at != '(') return parse_word(parser) != is_negated;
 
@@ -204,8 +208,7 @@ bool bl__match(const struct bl__test_settings *settings,
     }
     if (!is_meant) return false;
 
-    struct parser parser = { .at = settings->keywords,
-                             .test_case = test_case };
+    struct parser parser = { .at = settings->keywords, .test_case = test_case };
     if (settings->keywords != NULL && !evaluate(&parser)) return false;
     return is_named || parser.names_hidden || !is_hidden(test_case);
 }

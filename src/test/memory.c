@@ -8,7 +8,8 @@
  * sanitizer would find every block reachable.
  *
  * New memory is filled with one pattern and freed memory with another, so that
- * who reads either sees nonsense rather than zeroes or old values; unless a tool
+ * who reads either sees nonsense rather than zeroes or old values; unless a
+ * tool
  * watches that, to which the filling would look like a first write.
  *
  * Invariant: an entry is free exactly if its key is 0; at most three quarters
@@ -23,8 +24,6 @@
 #include <string.h>
 
 #include "test/host.h"
-
-
 
 enum {
     ENTRIES_FIRST = 256,
@@ -76,7 +75,8 @@ static struct entry *find(const void *block) {
 
 static void insert(const struct entry *entry) {
     size_t i = slot_of(entry->key);
-    while (memory.entries[i].key != 0) i = (i + 1) & (memory.capacity - 1);
+    while (memory.entries[i].key != 0)
+        i = (i + 1) & (memory.capacity - 1);
     memory.entries[i] = *entry;
 }
 
@@ -118,8 +118,8 @@ static void erase(struct entry *entry) {
 static bool must_fail(void) {
     uint64_t number = ++memory.number_last - memory.count_start;
     if (!memory.is_counting || memory.failing == 0) return false;
-    bool fails = memory.is_lasting ? number >= memory.failing
-                                   : number == memory.failing;
+    bool fails =
+        memory.is_lasting ? number >= memory.failing : number == memory.failing;
     if (fails) memory.has_failed = true;
     return fails;
 }

@@ -14,7 +14,9 @@
 
 #include "test/host.h"
 
-enum { WORDS_MAX = 512 };
+enum {
+    WORDS_MAX = 512
+};
 
 /* Returns false if the value makes no sense. */
 typedef bool option_fn(struct bl__test_settings *settings, const char *value);
@@ -58,8 +60,7 @@ static bool set_list(struct bl__test_settings *settings, const char *value) {
     return true;
 }
 
-static bool set_workers(struct bl__test_settings *settings,
-                        const char *value) {
+static bool set_workers(struct bl__test_settings *settings, const char *value) {
     long count;
     if (!read_count(value, 1, &count) || count > 1024) return false;
     settings->worker_count = (int)count;
@@ -72,16 +73,14 @@ static bool set_first(struct bl__test_settings *settings, const char *value) {
     return true;
 }
 
-static bool set_maxfail(struct bl__test_settings *settings,
-                        const char *value) {
+static bool set_maxfail(struct bl__test_settings *settings, const char *value) {
     long count;
     if (!read_count(value, 1, &count)) return false;
     settings->failures_max = (int)count;
     return true;
 }
 
-static bool set_verbose(struct bl__test_settings *settings,
-                        const char *value) {
+static bool set_verbose(struct bl__test_settings *settings, const char *value) {
     (void)value;
     settings->verbosity = 1;
     return true;
@@ -114,8 +113,7 @@ static bool set_isolation(struct bl__test_settings *settings,
     return true;
 }
 
-static bool set_timeout(struct bl__test_settings *settings,
-                        const char *value) {
+static bool set_timeout(struct bl__test_settings *settings, const char *value) {
     return read_seconds(value, &settings->timeout);
 }
 
@@ -140,8 +138,7 @@ static bool set_schedule(struct bl__test_settings *settings,
     return settings->is_shuffled || strcmp(value, "fifo") == 0;
 }
 
-static bool set_explore(struct bl__test_settings *settings,
-                        const char *value) {
+static bool set_explore(struct bl__test_settings *settings, const char *value) {
     long count;
     if (!read_count(value, 0, &count)) return false;
     settings->schedules = (unsigned)count;
@@ -231,7 +228,9 @@ static const struct option options[] = {
     { "--junit", "FILE", set_junit, "write JUnit XML" },
 };
 
-enum { OPTION_COUNT = sizeof options / sizeof options[0] };
+enum {
+    OPTION_COUNT = sizeof options / sizeof options[0]
+};
 
 /* ---- reading ------------------------------------------------------------ */
 

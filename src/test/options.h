@@ -7,7 +7,10 @@
 
 #include <belay/test.h>
 
-enum bl__isolation { BL__ISOLATE_TEST, BL__ISOLATE_NONE };
+enum bl__isolation {
+    BL__ISOLATE_TEST,
+    BL__ISOLATE_NONE
+};
 
 struct bl__test_settings {
     const char **patterns;
@@ -22,7 +25,7 @@ struct bl__test_settings {
     bool lists;
     bool is_uncaptured;
     bool has_tap;
-    bool is_shuffled;   /* --schedule random: every run */
+    bool is_shuffled; /* --schedule random: every run */
     bool has_watchdog;
     unsigned schedules; /* of every test, at least */
     unsigned sweep;     /* of every test, besides its own */

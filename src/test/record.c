@@ -18,7 +18,10 @@
 
 #include "test/stage.h"
 
-enum { SHOWN_FAILURES_MAX = 20, CONTEXT_LINES_MAX = 8 };
+enum {
+    SHOWN_FAILURES_MAX = 20,
+    CONTEXT_LINES_MAX = 8
+};
 
 struct bl__test_record *bl__test_record;
 const struct bl__test_job *bl__test_job;
@@ -62,7 +65,8 @@ void bl__test_info_push(struct bl__test_info *info, const char *format, ...) {
 /* Tasks take turns, so the one that leaves is not always the innermost. */
 void bl__test_info_pop(struct bl__test_info *info) {
     struct bl__test_info **link = &innermost_info;
-    while (*link != NULL && *link != info) link = &(*link)->outer;
+    while (*link != NULL && *link != info)
+        link = &(*link)->outer;
     if (*link == info) *link = info->outer;
 }
 
@@ -126,15 +130,14 @@ static void write_failure(const struct bl__test_place *place,
     close_text(&text);
 }
 
-bool bl__record_failure(const struct bl__test_place *place,
-                        const char *summary, const char *details) {
+bool bl__record_failure(const struct bl__test_place *place, const char *summary,
+                        const char *details) {
     struct bl__test_record *record = bl__test_record;
     bool is_body = bl__stage_is_body();
     bool is_always = place != NULL && place->severity == BL__TEST_ALWAYS;
 
     pthread_mutex_lock(&mutex);
-    bool counts =
-        !bl__job_is_injected(bl__test_job) || !is_body || is_always;
+    bool counts = !bl__job_is_injected(bl__test_job) || !is_body || is_always;
     if (counts) {
         if (record->failure_count < SHOWN_FAILURES_MAX) {
             write_failure(place, summary, details);

@@ -65,17 +65,17 @@ struct bl__test_record {
     _Atomic(enum bl__test_phase) phase;
     bl_test_outcome outcome;
     bool is_deadlock;
-    bool is_unwound;      /* the body ended by REQUIRE or t_skip */
-    bool has_hit;         /* the injection took place */
-    bool choices_are_cut; /* there were more than fit */
-    bool choices_differ;  /* a replay was asked something else */
+    bool is_unwound;           /* the body ended by REQUIRE or t_skip */
+    bool has_hit;              /* the injection took place */
+    bool choices_are_cut;      /* there were more than fit */
+    bool choices_differ;       /* a replay was asked something else */
     uint64_t checkpoint_count; /* of the body */
     uint64_t allocation_count; /* of the body */
     uint64_t tolerated_count;  /* failures of an injected body */
     uint64_t failure_count;
-    bl_ns virtual_ns;     /* on the loop's clock, at the end */
-    char headline[320];   /* the first failure, in one line */
-    char culprit[160];    /* its place and kind, for telling failures apart */
+    bl_ns virtual_ns;   /* on the loop's clock, at the end */
+    char headline[320]; /* the first failure, in one line */
+    char culprit[160];  /* its place and kind, for telling failures apart */
     char skip_reason[200];
     int crash_signal;
     int crash_frame_count;
@@ -111,8 +111,8 @@ void bl__record_outcome(bl_test_outcome outcome);
  *
  * Returns false if it does not count, because the body is being injected.
  */
-bool bl__record_failure(const struct bl__test_place *place,
-                        const char *summary, const char *details);
+bool bl__record_failure(const struct bl__test_place *place, const char *summary,
+                        const char *details);
 
 /* The same, without a place in the source; the outcome is `outcome`. */
 BL__PRINTF(2, 3)

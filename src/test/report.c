@@ -74,8 +74,7 @@ static void print_block(const char *indent, const char *text) {
     }
 }
 
-static void print_failure(const char *indent,
-                          const struct bl__result *result) {
+static void print_failure(const char *indent, const struct bl__result *result) {
     if (result->is_xpass) {
         printf("%sit passed, although it is known to fail: %s\n", indent,
                result->test_case->test->options.xfail);
@@ -108,8 +107,7 @@ static void print_tap(const struct bl__result *result) {
 }
 
 void bl__report_case(const struct bl__test_settings *settings,
-                     const struct bl__result *result,
-                     struct bl__tally *tally) {
+                     const struct bl__result *result, struct bl__tally *tally) {
     count(result, tally);
     if (settings->has_tap) {
         print_tap(result);
@@ -143,7 +141,8 @@ static void print_split(const struct bl__tally *tally) {
     if (tally->xpassed > 0) printf("%zu passed unexpectedly; ", tally->xpassed);
 }
 
-/* ---- JUnit ------------------------------------------------------------------ */
+/* ---- JUnit
+ * ------------------------------------------------------------------ */
 
 static void put_xml(FILE *file, const char *text) {
     for (; *text != '\0'; text++) {

@@ -70,7 +70,8 @@ static void on_interrupt(int number) {
     interrupted = 1;
 }
 
-/* ---- the jobs of a case ------------------------------------------------------ */
+/* ---- the jobs of a case
+ * ------------------------------------------------------ */
 
 static unsigned schedules_of(const struct runner *runner,
                              const struct bl__test_case *test_case) {
@@ -133,7 +134,8 @@ static bool next_job(const struct runner *runner, struct slot *slot) {
     }
 }
 
-/* ---- what a failing job is called --------------------------------------------- */
+/* ---- what a failing job is called
+ * --------------------------------------------- */
 
 static char *describe_job(const struct slot *slot) {
     unsigned long long number = slot->job.number;
@@ -199,7 +201,8 @@ static bool read_replay(const char *token, const char **choices,
     return true;
 }
 
-/* ---- results -------------------------------------------------------------------- */
+/* ---- results
+ * -------------------------------------------------------------------- */
 
 static void take_result(struct slot *slot) {
     const struct bl__worker *worker = &slot->worker;
@@ -266,7 +269,8 @@ static bool skip_case(struct runner *runner, struct slot *slot) {
     return true;
 }
 
-/* ---- shrinking -------------------------------------------------------------------- */
+/* ---- shrinking
+ * -------------------------------------------------------------------- */
 
 static bool is_same_failure(const struct slot *slot, const char *culprit) {
     return slot->worker.verdict == slot->result.verdict &&
@@ -304,7 +308,8 @@ static void start_shrinking(struct slot *slot) {
     slot->is_shrinking = true;
 }
 
-/* ---- the slots -------------------------------------------------------------------- */
+/* ---- the slots
+ * -------------------------------------------------------------------- */
 
 static void run_job(struct runner *runner, struct slot *slot);
 
@@ -347,8 +352,9 @@ static void after_job(struct runner *runner, struct slot *slot) {
     }
     bool is_plain = slot->job.mode == BL__JOB_PLAIN;
     if (!is_plain) slot->runs++;
-    bool has_passed = slot->worker.verdict == BL__VERDICT_PASSED ||
-                      (!is_plain && slot->worker.verdict == BL__VERDICT_SKIPPED);
+    bool has_passed =
+        slot->worker.verdict == BL__VERDICT_PASSED ||
+        (!is_plain && slot->worker.verdict == BL__VERDICT_SKIPPED);
     if (has_passed && next_job(runner, slot)) {
         run_job(runner, slot);
         return;
@@ -438,7 +444,8 @@ static void run_all(struct runner *runner) {
     }
 }
 
-/* ---- without processes, and replays ------------------------------------------------ */
+/* ---- without processes, and replays
+ * ------------------------------------------------ */
 
 /* For debuggers: the tests run right here, one after the other. */
 static void run_here(struct runner *runner) {
@@ -525,7 +532,8 @@ static int run_replay(struct runner *runner) {
     return 0;
 }
 
-/* ---- the whole ---------------------------------------------------------------------- */
+/* ---- the whole
+ * ---------------------------------------------------------------------- */
 
 static void select_cases(struct runner *runner) {
     runner->selected =
@@ -549,7 +557,8 @@ static void open_slots(struct runner *runner) {
     if (count > WORKERS_MAX) count = WORKERS_MAX;
     runner->slot_count = count;
     runner->slots = bl__host_alloc((size_t)count * sizeof *runner->slots);
-    for (int i = 0; i < count; i++) bl__worker_open(&runner->slots[i].worker);
+    for (int i = 0; i < count; i++)
+        bl__worker_open(&runner->slots[i].worker);
     runner->results =
         bl__host_alloc(runner->cases.count * sizeof *runner->results);
 }

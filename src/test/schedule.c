@@ -46,8 +46,7 @@ static uint32_t answer(struct bl__test_record *record, uint32_t kind,
                        uint32_t count) {
     if (source.is_random) return (uint32_t)(next_random() % count);
     if (record->choice_count >= source.choice_count) return 0;
-    const struct bl__test_choice *noted =
-        &source.choices[record->choice_count];
+    const struct bl__test_choice *noted = &source.choices[record->choice_count];
     /* A token tells picks alone; what they were picks of is known later. */
     bool is_known = noted->count > 0;
     if (noted->picked >= count ||
@@ -79,7 +78,9 @@ bl__choose_fn *bl__schedule_seam(void) {
 /* ---- tokens ------------------------------------------------------------- */
 
 /* a to z are the choices 1 to 26; a greater one is in parentheses. */
-enum { LETTERS = 26 };
+enum {
+    LETTERS = 26
+};
 
 void bl__schedule_format(struct bl__text *text,
                          const struct bl__test_choice *choices, size_t count) {

@@ -8,7 +8,8 @@
 
 #include "test/record.h"
 
-/* Prepares for a job.  `is_shuffled`: its plain runs are shuffled, from `seed`. */
+/* Prepares for a job.  `is_shuffled`: its plain runs are shuffled, from
+ * `seed`. */
 void bl__schedule_start(const struct bl__test_job *job, bool is_shuffled,
                         uint64_t seed);
 

@@ -9,7 +9,11 @@
 
 #include "test/record.h"
 
-enum { STEP_NEW, STEP_INSIDE, STEP_LEFT };
+enum {
+    STEP_NEW,
+    STEP_INSIDE,
+    STEP_LEFT
+};
 
 static int64_t turn;
 static bl_waitq line;

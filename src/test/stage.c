@@ -30,7 +30,10 @@
 #include "test/memory.h"
 #include "test/unwind.h"
 
-enum { TREE_BYTES = 4096, NAME_BYTES = 23 };
+enum {
+    TREE_BYTES = 4096,
+    NAME_BYTES = 23
+};
 
 static struct {
     struct bl__fixtures fixtures;
@@ -67,7 +70,8 @@ bool bl__stage_is_body(void) {
 void bl__stage_where(struct bl__text *text) {
     enum bl__test_phase phase = atomic_load(&bl__test_record->phase);
     const bl_task *task = bl_task_current();
-    struct bl__fixture_run *owner = stage.is_running ? bl__fixture_owner() : NULL;
+    struct bl__fixture_run *owner =
+        stage.is_running ? bl__fixture_owner() : NULL;
     if (task != NULL) {
         bl__text_add(text, "in task '%s' #%llu", bl_task_name(task),
                      (unsigned long long)bl_task_id(task));
@@ -85,7 +89,8 @@ void bl__stage_where(struct bl__text *text) {
                  bl__fixture_name(owner));
 }
 
-/* ---- ending the test early ------------------------------------------------ */
+/* ---- ending the test early ------------------------------------------------
+ * ---- ending the test early ------------------------------------------------ */
 
 static void cancel_guard(const char *reason) {
     stage.is_stopped = true;
@@ -178,7 +183,8 @@ static void start_phase(enum bl__test_phase phase) {
     set_phase(phase);
 }
 
-/* ---- the body -------------------------------------------------------------- */
+/* ---- the body --------------------------------------------------------------
+ * ---- the body -------------------------------------------------------------- */
 
 static void call_body(void *arg) {
     (void)arg;
@@ -251,12 +257,13 @@ static void run_body(void) {
         return;
     }
     while (!stage.is_body_done) {
-        BL_IGNORE(bl_waitq_wait_shielded(&stage.line, &waiter, "the test",
-                                         NULL));
+        BL_IGNORE(
+            bl_waitq_wait_shielded(&stage.line, &waiter, "the test", NULL));
     }
 }
 
-/* ---- what is left over ------------------------------------------------------ */
+/* ---- what is left over
+ * ------------------------------------------------------ */
 
 static void check_left(const char *what, uint64_t now, uint64_t before) {
     if (now <= before) return;
@@ -278,7 +285,8 @@ static void check_leaks(void) {
     check_left("open handles", now.handles, before->handles);
 }
 
-/* ---- the root ----------------------------------------------------------------- */
+/* ---- the root
+ * ----------------------------------------------------------------- */
 
 static int root_main(void *arg) {
     (void)arg;

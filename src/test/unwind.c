@@ -48,7 +48,8 @@ static void add(struct landing *landing) {
 static void take_out(struct landing *landing) {
     pthread_mutex_lock(&mutex);
     struct landing **link = &innermost;
-    while (*link != landing) link = &(*link)->outer;
+    while (*link != landing)
+        link = &(*link)->outer;
     *link = landing->outer;
     pthread_mutex_unlock(&mutex);
 }
@@ -112,9 +113,8 @@ static _Unwind_Reason_Code stop(int version, _Unwind_Action actions,
     (void)class;
     (void)exception;
     struct landing *landing = arg;
-    if (landing != NULL &&
-        ((actions & _UA_END_OF_STACK) != 0 ||
-         _Unwind_GetCFA(context) > (uintptr_t)landing)) {
+    if (landing != NULL && ((actions & _UA_END_OF_STACK) != 0 ||
+                            _Unwind_GetCFA(context) > (uintptr_t)landing)) {
         longjmp(landing->env, 1);
     }
     if ((actions & _UA_END_OF_STACK) != 0) {

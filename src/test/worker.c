@@ -29,7 +29,10 @@
 #include "test/leaks.h"
 #include "test/memory.h"
 
-enum { OUTPUT_HEAD_BYTES = 16 * 1024, OUTPUT_TAIL_BYTES = 16 * 1024 };
+enum {
+    OUTPUT_HEAD_BYTES = 16 * 1024,
+    OUTPUT_TAIL_BYTES = 16 * 1024
+};
 
 #define WATCHDOG_DEFAULT BL_SEC(30)
 #define LAST_WORDS_NS    BL_SEC(2)
@@ -51,9 +54,9 @@ void bl__worker_close(struct bl__worker *worker) {
 
 static void judge_trouble(struct bl__worker *worker, const char *what) {
     struct bl__test_record *record = worker->record;
-    int length = snprintf(record->text + record->text_length,
-                          sizeof record->text - record->text_length,
-                          "  %s\n", what);
+    int length =
+        snprintf(record->text + record->text_length,
+                 sizeof record->text - record->text_length, "  %s\n", what);
     if (length > 0) record->text_length += (size_t)length;
     if (record->text_length >= sizeof record->text) {
         record->text_length = sizeof record->text - 1;
@@ -64,7 +67,8 @@ static void judge_trouble(struct bl__worker *worker, const char *what) {
     }
 }
 
-/* ---- in the child ---------------------------------------------------------- */
+/* ---- in the child ----------------------------------------------------------
+ * ---- in the child ---------------------------------------------------------- */
 
 BL__NORETURN
 static void run_child(struct bl__worker *worker,
@@ -83,7 +87,8 @@ static void run_child(struct bl__worker *worker,
     bl__host_leave(0);
 }
 
-/* ---- starting -------------------------------------------------------------- */
+/* ---- starting --------------------------------------------------------------
+ * ---- starting -------------------------------------------------------------- */
 
 static bl_ns limit_of(const struct bl__test_settings *settings,
                       const struct bl__test_job *job) {
@@ -132,7 +137,8 @@ bool bl__worker_start(struct bl__worker *worker,
     return true;
 }
 
-/* ---- watching -------------------------------------------------------------- */
+/* ---- watching --------------------------------------------------------------
+ * ---- watching -------------------------------------------------------------- */
 
 bl_ns bl__worker_watch(struct bl__worker *worker, bl_ns now) {
     if (worker->limit == BL_FOREVER) return BL_FOREVER;
@@ -158,7 +164,8 @@ void bl__worker_kill(struct bl__worker *worker) {
     bl__worker_collect(worker);
 }
 
-/* ---- judging --------------------------------------------------------------- */
+/* ---- judging ---------------------------------------------------------------
+ * ---- judging --------------------------------------------------------------- */
 
 /* The head and the tail of what was printed. */
 static char *read_output(int fd) {
@@ -272,8 +279,7 @@ static void check_output(struct bl__worker *worker) {
 }
 
 void bl__worker_collect(struct bl__worker *worker) {
-    while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR) {}
     kill(-worker->pid, SIGKILL); /* whatever it has left behind */
     worker->pid = 0;
     if (worker->pid_fd >= 0) close(worker->pid_fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/base/test_error_tree.c - trees of errors: collected, asked, searched, split
+ * tests/base/test_error_tree.c - trees of errors: collected, asked, searched,
+ * split
  *
  *     Legs: valgrind
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io/test_io.c - plain descriptors of every kind, read, written, waited for
+ * tests/io/test_io.c - plain descriptors of every kind, read, written, waited
+ * for
  *
  * The far end of each descriptor is used with plain system calls by the test
  * itself, the near end by tasks.  Descriptors are left as the system makes
@@ -289,8 +290,7 @@ static int write_chunks(void *arg) {
 
 /* A blocking descriptor takes what there is room for and no more: were the
  * loop blocked, nobody would read, and the watchdog would end the test. */
-TEST(a_large_write_into_a_blocking_descriptor_does_not_block_the_loop,
-     (kind)) {
+TEST(a_large_write_into_a_blocking_descriptor_does_not_block_the_loop, (kind)) {
     int fds[2];
     size_t read_bytes = 0;
     make_kind(kind, fds);
@@ -574,7 +574,8 @@ TEST(in_a_callback_nothing_waits) {
     bl_call call = { 0 };
     bool was_called = false;
     bl_call_soon(bl_loop_running(), &call, call_in_callback, &was_called);
-    while (!was_called) CHECK_OK(bl_sleep(1));
+    while (!was_called)
+        CHECK_OK(bl_sleep(1));
 }
 
 TEST(in_a_cancelled_scope_nothing_is_touched) {
@@ -775,7 +776,8 @@ static int accept_later(void *arg) {
         if (fds[count] < 0) break;
         count++;
     }
-    while (count > 0) close(fds[--count]);
+    while (count > 0)
+        close(fds[--count]);
     return 0;
 }
 
@@ -801,7 +803,8 @@ TEST(a_full_queue_of_a_local_listener_is_waited_for) {
     }
     CHECK_GE(bl_now() - start, BL_MS(5));
     CHECK_OK(bl_group_exit(&group, 0));
-    while (count > 0) close(fds[--count]);
+    while (count > 0)
+        close(fds[--count]);
     close(listener);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io/test_stream.c - streams: reading, writing, closing, and who may meanwhile
+ * tests/io/test_stream.c - streams: reading, writing, closing, and who may
+ * meanwhile
  *
  * One side is a stream, used by tasks; the other is a plain socket, used by the
  * test itself, so that it is known what was sent and what has come.
@@ -19,7 +20,9 @@
 #include "support/kids.h"
 #include "support/sockets.h"
 
-enum { MUCH = 8 * 1024 * 1024 }; /* more than any socket takes */
+enum {
+    MUCH = 8 * 1024 * 1024
+}; /* more than any socket takes */
 
 /* A stream and the plain socket at its other end. */
 struct line {
@@ -179,8 +182,7 @@ TEST(bytes_after_an_urgent_one_are_not_missed) {
     size_t total = (size_t)op.result;
     WITHIN(BL_SEC(1)) {
         while (total < 6) {
-            bl_ssize count =
-                bl_stream_read(line.stream, bytes, sizeof bytes);
+            bl_ssize count = bl_stream_read(line.stream, bytes, sizeof bytes);
             if (count <= 0) break;
             total += (size_t)count;
         }
@@ -215,8 +217,7 @@ TEST(bytes_after_a_passed_descriptor_are_not_missed) {
     size_t total = (size_t)op.result;
     WITHIN(BL_SEC(1)) {
         while (total < 4) {
-            bl_ssize count =
-                bl_stream_read(line.stream, bytes, sizeof bytes);
+            bl_ssize count = bl_stream_read(line.stream, bytes, sizeof bytes);
             if (count <= 0) break;
             total += (size_t)count;
         }
@@ -408,8 +409,7 @@ TEST(aborting_in_the_middle_of_a_message_resets) {
     char byte;
     cut(&line);
     bl_stream_abort(line.stream);
-    while (recv(line.peer, &byte, 1, MSG_DONTWAIT) > 0) {
-    }
+    while (recv(line.peer, &byte, 1, MSG_DONTWAIT) > 0) {}
     CHECK_EQ(errno, ECONNRESET); /* not a clean end of half a message */
     close(line.peer);
 }
@@ -719,8 +719,7 @@ static void use_in_callback(void *context) {
     struct line *line = context;
     char byte;
     CHECK_ERR(bl_stream_read(line->stream, &byte, 1), BL_ENOTASK);
-    CHECK_ERR(bl_stream_read_exactly(line->stream, &byte, 1, NULL),
-              BL_ENOTASK);
+    CHECK_ERR(bl_stream_read_exactly(line->stream, &byte, 1, NULL), BL_ENOTASK);
     CHECK_ERR(bl_stream_write(line->stream, &byte, 1), BL_ENOTASK);
     CHECK_ERR(bl_stream_write_all(line->stream, &byte, 1, NULL), BL_ENOTASK);
     CHECK_OK(bl_stream_close(line->stream)); /* that needs no task */
@@ -731,7 +730,8 @@ TEST(in_a_callback_nothing_waits) {
     struct line line = open_line(true);
     bl_call call = { 0 };
     bl_call_soon(bl_loop_running(), &call, use_in_callback, &line);
-    while (line.stream != NULL) CHECK_OK(bl_sleep(1));
+    while (line.stream != NULL)
+        CHECK_OK(bl_sleep(1));
     CHECK(is_at_end(line.peer));
     close(line.peer);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop/test_quiescence.c - virtual time and descriptors
+ * tests/loop/test_quiescence.c - virtual time and descriptors
  *
  * Time must not jump past bytes that are on their way, must not be held up by
  * descriptors on which nothing is, and must move on while somebody outside is
@@ -152,7 +152,8 @@ TEST(an_unanswered_request_does_not_hold_time_up) {
     REQUIRE_OK(bl_spawn(&group, read_on, &client));
     /* Read at once, and acknowledged late: 1000 times that would be 40 s. */
     say(fds[1], "hello");
-    for (int i = 0; i < 1000; i++) CHECK_OK(bl_sleep(BL_SEC(1)));
+    for (int i = 0; i < 1000; i++)
+        CHECK_OK(bl_sleep(BL_SEC(1)));
     CHECK_EQ(server.got, 5);
     say(fds[0], "x");
     CHECK_OK(bl_group_exit(&group, 0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop/test_watch.c - watches: descriptors at the level of callbacks
+ * tests/loop/test_watch.c - watches: descriptors at the level of callbacks
  *
  * Most tests run a loop of their own by steps, without a task, so that each
  * iteration is one call.  All of them run once with each driver.
@@ -21,8 +21,8 @@
 struct spy {
     bl_watch watch;
     int calls;
-    unsigned events; /* of the last call */
-    bl_watch *stops; /* the callback stops this one */
+    unsigned events;  /* of the last call */
+    bl_watch *stops;  /* the callback stops this one */
     bl_watch *closes; /* ... closes this one */
     bool reads;       /* ... reads what is there */
 };
@@ -65,9 +65,8 @@ PARAM(int, driver, BL_DRIVER_EPOLL, BL_DRIVER_URING);
 
 static void with_rig(int driver, void (*fn)(struct rig *rig)) {
     struct rig rig;
-    bl_loop_options options = {
-        .size = sizeof options, .driver = (bl_driver_kind)driver
-    };
+    bl_loop_options options = { .size = sizeof options,
+                                .driver = (bl_driver_kind)driver };
     REQUIRE_OK(bl_loop_open(&options, &rig.loop));
     socket_pair(rig.ends);
     fn(&rig);
@@ -76,7 +75,8 @@ static void with_rig(int driver, void (*fn)(struct rig *rig)) {
     close(rig.ends[1]);
 }
 
-/* ON_BOTH(name) { ... } is a test of a stepped loop, `rig`, with each driver. */
+/* ON_BOTH(name) { ... } is a test of a stepped loop, `rig`, with each driver.
+ * ON_BOTH(name) { ... } is a test of a stepped loop, `rig`, with each driver. */
 #define ON_BOTH(name)                         \
     static void name##_with(struct rig *rig); \
     TEST(name, (driver), .no_loop = true) {   \
@@ -224,7 +224,8 @@ ON_BOTH(an_edge_watch_does_not_spin_beside_a_level_one) {
     CHECK_OK(start(rig, &level, BL_READABLE));
     step(rig);
     int calls = edge.calls;
-    for (int i = 0; i < 5; i++) step(rig);
+    for (int i = 0; i < 5; i++)
+        step(rig);
     CHECK_EQ(edge.calls, calls);
     CHECK_EQ(level.calls, 0);
     /* The level one is called in each iteration all the same. */
@@ -590,9 +591,8 @@ ON_BOTH(a_forked_child_leaves_the_watches_of_its_parent_alone) {
 }
 
 TEST(a_watch_outlives_its_loop_stopped, (driver)) {
-    bl_loop_options options = {
-        .size = sizeof options, .driver = (bl_driver_kind)driver
-    };
+    bl_loop_options options = { .size = sizeof options,
+                                .driver = (bl_driver_kind)driver };
     bl_loop *loop;
     struct spy spy;
     int fds[2];
@@ -648,7 +648,7 @@ TEST(the_order_of_reports_is_the_choice_of_the_seam, (driver),
     CHECK_EQ(order[0], 2);
     CHECK_EQ(order[1], 1);
     CHECK_EQ(order[2], 0);
-    for (int i = 0; i < 3; i++) CHECK_OK(bl_watch_close(&watches[i]));
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(bl_watch_close(&watches[i]));
     bl_loop_close(loop);
 }
-

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net/test_addr.c - addresses read, written, and read again
+ * tests/net/test_addr.c - addresses read, written, and read again
  */
 #include <belay/test.h>
 
@@ -163,8 +163,8 @@ TEST(whatever_is_accepted_survives_the_round_trip) {
         for (size_t k = begin; k < end; k++) {
             text[k] = letters[next_random(&state) % (sizeof letters - 1)];
         }
-        snprintf(text + end, sizeof text - end, "%s:%u",
-                 i % 2 == 0 ? "]" : "", next_random(&state) % 70000);
+        snprintf(text + end, sizeof text - end, "%s:%u", i % 2 == 0 ? "]" : "",
+                 next_random(&state) % 70000);
         bl_addr address;
         bl_addr again;
         if (bl_addr_parse(text, &address) < 0) continue;

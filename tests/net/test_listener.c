@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net/test_listener.c - listening, accepting, and closing while one accepts
+ * tests/net/test_listener.c - listening, accepting, and closing while one
+ * accepts
  */
 #include <belay/test.h>
 
@@ -29,8 +30,8 @@ static int connect_plainly(const bl_listener *listener) {
     int family = address.storage.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     REQUIRE_GE(fd, 0);
-    REQUIRE_OK(connect(fd, (struct sockaddr *)&address.storage,
-                       address.length));
+    REQUIRE_OK(
+        connect(fd, (struct sockaddr *)&address.storage, address.length));
     return fd;
 }
 
@@ -150,7 +151,9 @@ TEST(an_accept_waits_and_tells_the_peer) {
 }
 
 TEST(a_burst_is_accepted_to_the_last) {
-    enum { CLIENTS = 300 };
+    enum {
+        CLIENTS = 300
+    };
     static int clients[CLIENTS];
     static bl_stream *streams[CLIENTS];
     bl_listener *listener = listen_somewhere();
@@ -288,9 +291,9 @@ static int accept_without_memory(void *arg) {
 }
 
 TEST(without_memory_the_connection_stays_queued, .no_loop = true) {
-    bl_allocator allocator = {
-        .alloc = may_alloc, .resize = may_resize, .free = plain_free
-    };
+    bl_allocator allocator = { .alloc = may_alloc,
+                               .resize = may_resize,
+                               .free = plain_free };
     int later = 1;
     bl_allocator before;
     bl_allocator_get(&before);
@@ -389,7 +392,8 @@ TEST(it_is_used_by_tasks_of_its_loop) {
     on_thread(use_without_loop, listener);
     CHECK_OK(run_elsewhere(use_elsewhere, listener, NULL));
     bl_call_soon(bl_loop_running(), &call, use_in_callback, &op);
-    while (!op.has_ended) CHECK_OK(bl_sleep(1));
+    while (!op.has_ended)
+        CHECK_OK(bl_sleep(1));
     bl_listener_close(listener);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net/test_resolve.c - names to addresses
+ * tests/net/test_resolve.c - names to addresses
  *
  * The only names used are those that every system has in a file of its own,
  * and one that is reserved so that nobody ever has it.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net/test_tcp.c - connecting, and whole conversations over loopback
+ * tests/net/test_tcp.c - connecting, and whole conversations over loopback
  */
 #include <belay/test.h>
 
@@ -143,7 +143,8 @@ TEST(only_a_task_connects) {
     bl_call call = { 0 };
     on_thread(connect_without_loop, &address);
     bl_call_soon(bl_loop_running(), &call, connect_in_callback, &address);
-    while (address.length > 0) CHECK_OK(bl_sleep(1));
+    while (address.length > 0)
+        CHECK_OK(bl_sleep(1));
 }
 
 /* A listener that does not accept, with a queue that is full: what comes next
@@ -209,7 +210,9 @@ static uint32_t next_random(uint32_t *state) {
     return *state >> 8;
 }
 
-enum { MEGABYTE = 1024 * 1024 };
+enum {
+    MEGABYTE = 1024 * 1024
+};
 
 /* One side of a megabyte that is sent, sent back, and compared. */
 struct transfer {
@@ -307,7 +310,9 @@ static int talk(void *arg) {
 }
 
 TEST(a_thousand_connections_talk_at_once) {
-    enum { CLIENTS_MAX = 1000 };
+    enum {
+        CLIENTS_MAX = 1000
+    };
     static struct client clients[CLIENTS_MAX];
     struct rlimit limit;
     struct server server;
@@ -325,7 +330,8 @@ TEST(a_thousand_connections_talk_at_once) {
         }
     }
     CHECK_OK(rc);
-    for (int i = 0; i < count; i++) CHECK_EQ(clients[i].answers, 5);
+    for (int i = 0; i < count; i++)
+        CHECK_EQ(clients[i].answers, 5);
     CHECK_EQ(server.served, count);
     bl_listener_close(server.listener);
 }
@@ -364,7 +370,8 @@ TEST(shuffled_orders_change_nothing, .schedules = 20) {
     int rc = 0;
     BL_GROUP(group, rc) {
         REQUIRE_OK(server_open(&server, group));
-        for (int i = 0; i < 3; i++) CHECK_OK(converse(&server));
+        for (int i = 0; i < 3; i++)
+            CHECK_OK(converse(&server));
     }
     CHECK_OK(rc);
     bl_listener_close(server.listener);

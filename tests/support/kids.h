@@ -67,7 +67,9 @@ uint64_t resumes(void);
 
 /* Returns how many tasks of the running loop are alive. */
 /* The test itself, and the root that it runs under. */
-enum { ALONE = 2 };
+enum {
+    ALONE = 2
+};
 
 uint64_t tasks_alive(void);
 

@@ -78,7 +78,8 @@ size_t fill(int fd) {
     while ((count = write(fd, bytes, sizeof bytes)) > 0) {
         total += (size_t)count;
     }
-    while (write(fd, bytes, 1) == 1) total++;
+    while (write(fd, bytes, 1) == 1)
+        total++;
     fcntl(fd, F_SETFL, flags);
     return total;
 }
@@ -120,8 +121,7 @@ bool is_at_end(int fd) {
 
 void close_by_reset(int fd) {
     struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-    REQUIRE_OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once,
-                          sizeof at_once));
+    REQUIRE_OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     close(fd);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sync/test_event.c - events: who wakes, in which order, and who is left alone
+ * tests/sync/test_event.c - events: who wakes, in which order, and who is left
+ * alone
  *
  *     Legs: valgrind
  */
@@ -17,7 +18,8 @@ static int set(void *event) {
     return 0;
 }
 
-/* ---- the flag -------------------------------------------------------------- */
+/* ---- the flag --------------------------------------------------------------
+ * ---- the flag -------------------------------------------------------------- */
 
 TEST(an_event_begins_unset_in_all_three_ways) {
     static bl_event of_zeroes;
@@ -59,7 +61,8 @@ TEST(a_set_event_still_yields_now_and_then) {
     CHECK(kid.has_finished);
 }
 
-/* ---- who wakes ------------------------------------------------------------- */
+/* ---- who wakes -------------------------------------------------------------
+ * ---- who wakes ------------------------------------------------------------- */
 
 TEST(everybody_wakes_in_the_order_they_came) {
     bl_event event = BL_EVENT_INIT;
@@ -127,7 +130,8 @@ TEST(an_event_may_be_gone_before_those_it_woke_run) {
     CHECK_EQ(callers[1].rc, 0);
 }
 
-/* ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation ----------------------------------------------------------
+ * ---- cancellation ---------------------------------------------------------- */
 
 TEST(a_waiter_that_is_cancelled_leaves_the_others_in_line) {
     bl_event event = BL_EVENT_INIT;
@@ -185,7 +189,8 @@ TEST(a_wait_can_be_given_a_limit) {
     CHECK_EQ(bl_wait_for(bl_event_wait(&event), SEC(3)), 0);
 }
 
-/* ---- the wrong place ------------------------------------------------------- */
+/* ---- the wrong place -------------------------------------------------------
+ * ---- the wrong place ------------------------------------------------------- */
 
 TEST(no_event_is_an_invalid_argument) {
     CHECK_ERR(wait_for(NULL), BL_EINVAL);
@@ -229,7 +234,8 @@ TEST(another_loop_that_would_wake_a_waiter_ends_the_process, .signal = SIGABRT,
     CHECK_EQ(in_other_loop(set, &event), 0);
 }
 
-/* ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order -----------------------------
+ * ---- under every cancellation, in every order ----------------------------- */
 
 enum {
     CROWD = 5

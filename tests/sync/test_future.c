@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sync/test_future.c - futures: set once, by whomever, and awaited by anybody
+ * tests/sync/test_future.c - futures: set once, by whomever, and awaited by
+ * anybody
  *
  *     Legs: threads valgrind
  */
@@ -46,7 +47,8 @@ static int make(void *future) {
     bl_future name;  \
     REQUIRE_OK(bl_future_init(&name))
 
-/* ---- set once -------------------------------------------------------------- */
+/* ---- set once --------------------------------------------------------------
+ * ---- set once -------------------------------------------------------------- */
 
 TEST(a_future_begins_unset) {
     FUTURE(future);
@@ -97,7 +99,8 @@ TEST(a_future_cannot_pretend_that_its_waiter_was_cancelled) {
     CHECK(!bl_future_is_set(&future));
 }
 
-/* ---- who wakes ------------------------------------------------------------- */
+/* ---- who wakes -------------------------------------------------------------
+ * ---- who wakes ------------------------------------------------------------- */
 
 TEST(everybody_gets_the_result_in_the_order_they_came) {
     FUTURE(future);
@@ -154,7 +157,8 @@ TEST(a_future_may_be_gone_before_those_it_woke_run) {
     CHECK_EQ(wish.value, (void *)&group);
 }
 
-/* ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation ----------------------------------------------------------
+ * ---- cancellation ---------------------------------------------------------- */
 
 TEST(a_waiter_that_is_cancelled_does_not_touch_the_future) {
     FUTURE(future);
@@ -191,7 +195,8 @@ TEST(in_a_cancelled_scope_even_a_set_future_is_not_waited_for) {
     CHECK_ERR(in_cancelled_scope(await_code, &future), BL_ECANCELED);
 }
 
-/* ---- other threads --------------------------------------------------------- */
+/* ---- other threads ---------------------------------------------------------
+ * ---- other threads --------------------------------------------------------- */
 
 /* A thread that sets a future to what it is told. */
 struct setter {
@@ -303,7 +308,8 @@ TEST(a_future_is_shared_once_and_before_it_is_set) {
     CHECK_ERR(thread_set_to_two(NULL), BL_EINVAL);
 }
 
-/* ---- the wrong argument, the wrong place ----------------------------------- */
+/* ---- the wrong argument, the wrong place -----------------------------------
+ * ---- the wrong argument, the wrong place ----------------------------------- */
 
 TEST(no_future_is_an_invalid_argument) {
     bl_future never_made = { 0 };
@@ -345,7 +351,8 @@ TEST(a_shared_future_is_not_discarded_unset, .signal = SIGABRT,
     bl_future_done(&future);
 }
 
-/* ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order -----------------------------
+ * ---- under every cancellation, in every order ----------------------------- */
 
 enum {
     CROWD = 4

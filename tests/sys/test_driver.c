@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys/test_driver.c - both drivers, by their common table
+ * tests/sys/test_driver.c - both drivers, by their common table
  *
  * Each test runs once per driver, on a driver of its own that no loop knows
  * of, with polls that the test sets by hand.  Local sockets, pipes and event
  * counters deliver inside the sender's call, so a `wait` of no time at all
  * finds what was sent before it.
  */
-#include <fcntl.h>
 #include <belay/test.h>
+#include <fcntl.h>
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -33,7 +33,10 @@
 #include "support/sockets.h"
 #include "sys/driver.h"
 
-enum { READY_MAX = 256, MANY = 2000 };
+enum {
+    READY_MAX = 256,
+    MANY = 2000
+};
 
 /* A driver, and what its last `wait` reported. */
 struct rig {
@@ -434,7 +437,8 @@ static int take_all(struct rig *rig) {
             int index = index_of(rig->ready[i].fd);
             eventfd_t value;
             CHECK_OK(eventfd_read(rig->ready[i].fd, &value));
-            CHECK(!was_seen[index]); /* it was read: no reason to say it again */
+            CHECK(
+                !was_seen[index]); /* it was read: no reason to say it again */
             was_seen[index] = true;
             total++;
         }
@@ -453,7 +457,8 @@ TEST(of_many_ready_ones_none_is_lost, (rig)) {
         REQUIRE_OK(set(rig, &many[i], BL_READABLE | mode));
     }
     CHECK_EQ(wait_for(rig, 0), 0);
-    for (int i = 0; i < MANY; i++) CHECK_OK(eventfd_write(many[i].fd, 1));
+    for (int i = 0; i < MANY; i++)
+        CHECK_OK(eventfd_write(many[i].fd, 1));
     CHECK_EQ(take_all(rig), MANY);
     for (int i = 0; i < MANY; i++) {
         end(rig, &many[i]);
@@ -570,7 +575,8 @@ static void wait_elsewhere(void *arg) {
     CHECK_EQ(wait_for(rig, 0), 0);
     say(elsewhere->peer, "x");
     CHECK_EQ(wait_for(rig, BL_FOREVER), 1);
-    CHECK_EQ(reported(rig, elsewhere->poll) & ~(unsigned)BL__HANGUP, BL_READABLE);
+    CHECK_EQ(reported(rig, elsewhere->poll) & ~(unsigned)BL__HANGUP,
+             BL_READABLE);
     drain(elsewhere->poll->fd);
 }
 
@@ -599,8 +605,7 @@ TEST(a_report_that_was_not_taken_survives_the_move, (rig)) {
     CHECK_EQ(rig->ops->wait(rig->driver, 0, rig->ready, 1), 1);
     drain(polls[0].fd);
     drain(polls[1].fd);
-    while (wait_for(rig, 0) > 0) {
-    }
+    while (wait_for(rig, 0) > 0) {}
     elsewhere.peer = peers[0];
     on_thread(wait_elsewhere, &elsewhere);
     end_pair(rig, &polls[0], peers[0]);
@@ -645,9 +650,8 @@ static void refuse_io_uring(int error) {
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog filter = {
-        .len = sizeof program / sizeof *program, .filter = program
-    };
+    struct sock_fprog filter = { .len = sizeof program / sizeof *program,
+                                 .filter = program };
     REQUIRE_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) {
         t_skip("no filters on system calls here");

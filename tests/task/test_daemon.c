@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_daemon.c - children that serve the others and end after them
+ * tests/task/test_daemon.c - children that serve the others and end after them
  *
  * A daemon does not keep its group open.  It lives until the body and the
  * normal children are gone, whatever became of them, and is cancelled last; a

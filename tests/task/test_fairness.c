@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_fairness.c - who never has to wait lets the others run all the same
+ * tests/task/test_fairness.c - who never has to wait lets the others run all
+ * the same
  *
  * A call that need not wait does not switch, until the task has made 128 such
  * calls in a row; then it goes to the end of the line.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_inspect.c - seeing the tasks of a live loop
+ * tests/task/test_inspect.c - seeing the tasks of a live loop
  */
 #include <belay/test.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_local.c - task-local values: inherited at spawn, private afterwards
+ * tests/task/test_local.c - task-local values: inherited at spawn, private
+ * afterwards
  */
 #include <belay/test.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_misuse.c - calls from where they cannot be made, and what cannot go on
+ * tests/task/test_misuse.c - calls from where they cannot be made, and what
+ * cannot go on
  *
  * Every call that may wait says BL_ENOLOOP on a thread without a loop, in a
  * thread job and in a forked child, and BL_ENOTASK in a callback of the loop.
@@ -210,7 +211,8 @@ TEST(a_forked_child_has_left_the_loop) {
     objects_done(&objects);
 }
 
-/* ---- objects of another loop ------------------------------------------------------- */
+/* ---- objects of another loop
+ * ------------------------------------------------------- */
 
 static int uses_foreign_objects(void *arg) {
     struct objects *objects = arg;
@@ -246,7 +248,8 @@ TEST(objects_belong_to_the_loop_that_used_them_first) {
     objects_done(&objects);
 }
 
-/* ---- what cannot go on ------------------------------------------------------------- */
+/* ---- what cannot go on
+ * ------------------------------------------------------------- */
 
 static volatile char *keep_alive; /* makes the frames real */
 
@@ -366,7 +369,8 @@ TEST(a_crash_report_shows_the_tasks) {
     CHECK_CONTAINS(text, "kid_sleeps"); /* and what the others did */
 }
 
-/* ---- errno ------------------------------------------------------------------------- */
+/* ---- errno
+ * ------------------------------------------------------------------------- */
 
 static int spoils_errno(void *arg) {
     for (int i = 0; i < 3; i++) {

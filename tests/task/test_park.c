@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_park.c - waits written by hand: the abort hook, and lines of tasks
+ * tests/task/test_park.c - waits written by hand: the abort hook, and lines of
+ * tasks
  *
  * The protocol that every lock and stream is built on: when the hook is asked,
  * how often, what its answers mean, and what a wake-up carries.
@@ -44,7 +45,8 @@ static int waits_slowly(void *arg) {
     return slow->next_rc;
 }
 
-/* ---- the hook ---------------------------------------------------------------- */
+/* ---- the hook
+ * ---------------------------------------------------------------- */
 
 TEST(a_wait_that_was_aborted_is_canceled) {
     bl_group group = { 0 };
@@ -213,7 +215,8 @@ TEST(waking_a_park_twice_crashes, .signal = SIGABRT) {
     bl_park_wake(&slow.park, 2);
 }
 
-/* ---- lines ------------------------------------------------------------------------ */
+/* ---- lines
+ * ------------------------------------------------------------------------ */
 
 struct in_line {
     bl_waitq *queue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_race.c - bl_race: the first success wins, the others are cancelled
+ * tests/task/test_race.c - bl_race: the first success wins, the others are
+ * cancelled
  */
 #include <belay/test.h>
 

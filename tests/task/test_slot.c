@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/task/test_slot.c - the current error of a task, and clauses that deal with it
+ * tests/task/test_slot.c - the current error of a task, and clauses that deal
+ * with it
  */
 #include <belay/test.h>
 
