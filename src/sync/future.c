@@ -88,8 +88,7 @@ int bl_future_try_get(bl_future *future, void **value) {
     return future->_rc;
 }
 
-/* ---- set by another thread
- * -------------------------------------------------- */
+/* ---- set by another thread ----------------------------------------------- */
 
 int bl_future_share(bl_future *future) {
     if (!future_is_usable(future)) return BL_EINVAL;

@@ -175,8 +175,7 @@ int bl_queue_try_get(bl_queue *queue, void *item) {
     return queue_take(queue, item);
 }
 
-/* ---- the count of unfinished work -----------------------------------------
- * ---- the count of unfinished work ----------------------------------------- */
+/* ---- the count of unfinished work ---------------------------------------- */
 
 /* BL_EOVERFLOW if all was finished before. */
 static int queue_finish_one(bl_queue *queue) {
@@ -203,8 +202,7 @@ int bl_queue_join(bl_queue *queue) {
     return bl_waitq_wait(&queue->_joiners, &waiter, "queue join", queue);
 }
 
-/* ---- the two ends of a queue
- * ------------------------------------------------ */
+/* ---- the two ends of a queue --------------------------------------------- */
 
 void bl_queue_shutdown(bl_queue *queue) {
     BL__ASSERT(queue_is_usable(queue));

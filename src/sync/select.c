@@ -36,8 +36,7 @@ struct bl__selection {
     bl_branch *winner;
 };
 
-/* ---- the wait -------------------------------------------------------------
- * ---- the wait ------------------------------------------------------------- */
+/* ---- the wait ------------------------------------------------------------ */
 
 static void branch_end(bl_branch *branch) {
     if (!branch->_has_begun) return;
@@ -162,8 +161,7 @@ int bl_select_fair(bl_branch *branches, size_t count, size_t *turn) {
     return rc;
 }
 
-/* ---- events, locks, semaphores ---------------------------------------------
- * ---- events, locks, semaphores --------------------------------------------- */
+/* ---- events, locks, semaphores ------------------------------------------- */
 
 static int event_check(bl_branch *branch) {
     bl_event *event = branch->object;
@@ -240,8 +238,7 @@ bl_branch bl_on_sem(bl_sem *sem) {
     return (bl_branch){ .ops = &ops, .object = sem };
 }
 
-/* ---- queues and futures
- * ------------------------------------------------------ */
+/* ---- queues and futures -------------------------------------------------- */
 
 static int queue_check(bl_branch *branch) {
     bl_queue *queue = branch->object;
@@ -315,8 +312,7 @@ bl_branch bl_on_future(bl_future *future, void **value) {
     return (bl_branch){ .ops = &ops, .object = future, .data = value };
 }
 
-/* ---- tasks, time, descriptors
- * ------------------------------------------------ */
+/* ---- tasks, time, descriptors -------------------------------------------- */
 
 static int task_check(bl_branch *branch) {
     if (branch->object == NULL) return BL_EINVAL;

@@ -25,8 +25,7 @@ enum {
     ROWS_MAX = 4
 };
 
-/* ---- the end of a check ----------------------------------------------------
- * ---- the end of a check ---------------------------------------------------- */
+/* ---- the end of a check -------------------------------------------------- */
 
 /* Records the failure; returns false, or does not return. */
 static bool fail(const struct bl__test_place *place, const char *summary,
@@ -66,8 +65,7 @@ void bl__test_skip(const struct bl__test_place *place, const char *format,
     bl__unwind_failed();
 }
 
-/* ---- values
- * ------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------- */
 
 struct bl__test_value bl__test_of_int(int64_t i) {
     return (struct bl__test_value){ .kind = BL__TEST_IS_INT, .i = i };
@@ -218,8 +216,7 @@ bool bl__test_near(const struct bl__test_place *place, long double left,
     return fail(place, summary, "");
 }
 
-/* ---- text and memory
- * ----------------------------------------------------------- */
+/* ---- text and memory ----------------------------------------------------- */
 
 bool bl__test_text(const struct bl__test_place *place, const char *left,
                    const char *right) {
@@ -312,8 +309,7 @@ bool bl__test_memory(const struct bl__test_place *place, const void *left,
     return fail(place, summary, details.data);
 }
 
-/* ---- codes
- * ------------------------------------------------------------------------ */
+/* ---- codes --------------------------------------------------------------- */
 
 static void add_code(struct bl__text *text, int64_t rc) {
     if (rc >= 0 || rc < INT_MIN) {

@@ -59,8 +59,7 @@ static void run_plain(const struct bl__test_job *job) {
     bl__fixtures_done(&fixtures);
 }
 
-/* ---- with one -------------------------------------------------------------
- * ---- with one ------------------------------------------------------------- */
+/* ---- with one ------------------------------------------------------------ */
 
 static bl_clock_kind clock_of(const bl_test_options *options) {
     switch (options->clock) {
@@ -93,8 +92,7 @@ static void run_in_loop(const struct bl__test_settings *settings,
     bl__stage_run(&loop, timeout, is_own);
 }
 
-/* ---- all of it -------------------------------------------------------------
- * ---- all of it ------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------- */
 
 /* Who is expected to crash needs no core file and no handler. */
 static void prepare_for_crash(const bl_test_options *options) {

@@ -27,8 +27,7 @@ static void judge(const struct bl__test_place *place) {
     if (place->severity == BL__TEST_REQUIRE) bl__unwind_failed();
 }
 
-/* ---- letting time pass ----------------------------------------------------
- * ---- letting time pass ---------------------------------------------------- */
+/* ---- letting time pass --------------------------------------------------- */
 
 void bl__test_settle(void) {
     BL_IGNORE(bl_settle()); /* cancelled: the next wait will say so */
@@ -72,8 +71,7 @@ void bl__test_advance(bl_ns duration) {
     }
 }
 
-/* ---- EVENTUALLY and NEVER
- * --------------------------------------------------- */
+/* ---- EVENTUALLY and NEVER ------------------------------------------------ */
 
 struct bl__test_watch bl__test_watch_begin(const struct bl__test_place *place,
                                            bl_ns limit) {
@@ -116,8 +114,7 @@ bool bl__test_watch_end(struct bl__test_watch *watch, bool wanted, bool seen) {
     return false;
 }
 
-/* ---- WITHIN
- * ------------------------------------------------------------------ */
+/* ---- WITHIN -------------------------------------------------------------- */
 
 bool bl__test_within_next(struct bl__test_block *block,
                           const struct bl__test_place *place, bl_ns limit) {
@@ -143,8 +140,7 @@ void bl__test_within_leave(struct bl__test_block *block) {
     bl__record_failure(block->place, summary, "");
 }
 
-/* ---- TAKES
- * ---------------------------------------------------------------------- */
+/* ---- TAKES --------------------------------------------------------------- */
 
 bool bl__test_takes_next(struct bl__test_block *block,
                          const struct bl__test_place *place, bl_ns duration) {

@@ -100,8 +100,7 @@ void bl__crash_watch(bool is_full) {
     pthread_atfork(NULL, NULL, unwatch_in_child);
 }
 
-/* ---- in the runner ---------------------------------------------------------
- * ---- in the runner --------------------------------------------------------- */
+/* ---- in the runner ------------------------------------------------------- */
 
 void bl__crash_describe(struct bl__text *text,
                         const struct bl__test_record *record) {

@@ -52,8 +52,7 @@ void bl__leaks_note_descriptors(void) {
     each_descriptor(note, NULL);
 }
 
-/* ---- descriptors -----------------------------------------------------------
- * ---- descriptors ----------------------------------------------------------- */
+/* ---- descriptors --------------------------------------------------------- */
 
 struct findings {
     struct bl__text text;
@@ -82,8 +81,7 @@ static void check_descriptors(void) {
     bl__record_note(details);
 }
 
-/* ---- memory
- * ------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------- */
 
 static void check_memory(void) {
     char details[DETAILS_BYTES];
@@ -95,8 +93,7 @@ static void check_memory(void) {
     bl__record_note(details);
 }
 
-/* ---- processes
- * ----------------------------------------------------------------- */
+/* ---- processes ----------------------------------------------------------- */
 
 static bool has_children(void) {
     siginfo_t info = { .si_pid = 0 };

@@ -141,8 +141,7 @@ static void print_split(const struct bl__tally *tally) {
     if (tally->xpassed > 0) printf("%zu passed unexpectedly; ", tally->xpassed);
 }
 
-/* ---- JUnit
- * ------------------------------------------------------------------ */
+/* ---- JUnit --------------------------------------------------------------- */
 
 static void put_xml(FILE *file, const char *text) {
     for (; *text != '\0'; text++) {

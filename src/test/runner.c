@@ -70,8 +70,7 @@ static void on_interrupt(int number) {
     interrupted = 1;
 }
 
-/* ---- the jobs of a case
- * ------------------------------------------------------ */
+/* ---- the jobs of a case -------------------------------------------------- */
 
 static unsigned schedules_of(const struct runner *runner,
                              const struct bl__test_case *test_case) {
@@ -134,8 +133,7 @@ static bool next_job(const struct runner *runner, struct slot *slot) {
     }
 }
 
-/* ---- what a failing job is called
- * --------------------------------------------- */
+/* ---- what a failing job is called ---------------------------------------- */
 
 static char *describe_job(const struct slot *slot) {
     unsigned long long number = slot->job.number;
@@ -201,8 +199,7 @@ static bool read_replay(const char *token, const char **choices,
     return true;
 }
 
-/* ---- results
- * -------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------- */
 
 static void take_result(struct slot *slot) {
     const struct bl__worker *worker = &slot->worker;
@@ -269,8 +266,7 @@ static bool skip_case(struct runner *runner, struct slot *slot) {
     return true;
 }
 
-/* ---- shrinking
- * -------------------------------------------------------------------- */
+/* ---- shrinking ----------------------------------------------------------- */
 
 static bool is_same_failure(const struct slot *slot, const char *culprit) {
     return slot->worker.verdict == slot->result.verdict &&
@@ -308,8 +304,7 @@ static void start_shrinking(struct slot *slot) {
     slot->is_shrinking = true;
 }
 
-/* ---- the slots
- * -------------------------------------------------------------------- */
+/* ---- the slots ----------------------------------------------------------- */
 
 static void run_job(struct runner *runner, struct slot *slot);
 
@@ -444,8 +439,7 @@ static void run_all(struct runner *runner) {
     }
 }
 
-/* ---- without processes, and replays
- * ------------------------------------------------ */
+/* ---- without processes, and replays -------------------------------------- */
 
 /* For debuggers: the tests run right here, one after the other. */
 static void run_here(struct runner *runner) {
@@ -532,8 +526,7 @@ static int run_replay(struct runner *runner) {
     return 0;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------- */
 
 static void select_cases(struct runner *runner) {
     runner->selected =

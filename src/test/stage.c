@@ -89,8 +89,7 @@ void bl__stage_where(struct bl__text *text) {
                  bl__fixture_name(owner));
 }
 
-/* ---- ending the test early ------------------------------------------------
- * ---- ending the test early ------------------------------------------------ */
+/* ---- ending the test early ----------------------------------------------- */
 
 static void cancel_guard(const char *reason) {
     stage.is_stopped = true;
@@ -183,8 +182,7 @@ static void start_phase(enum bl__test_phase phase) {
     set_phase(phase);
 }
 
-/* ---- the body --------------------------------------------------------------
- * ---- the body -------------------------------------------------------------- */
+/* ---- the body ------------------------------------------------------------ */
 
 static void call_body(void *arg) {
     (void)arg;
@@ -262,8 +260,7 @@ static void run_body(void) {
     }
 }
 
-/* ---- what is left over
- * ------------------------------------------------------ */
+/* ---- what is left over --------------------------------------------------- */
 
 static void check_left(const char *what, uint64_t now, uint64_t before) {
     if (now <= before) return;
@@ -285,8 +282,7 @@ static void check_leaks(void) {
     check_left("open handles", now.handles, before->handles);
 }
 
-/* ---- the root
- * ----------------------------------------------------------------- */
+/* ---- the root ------------------------------------------------------------ */
 
 static int root_main(void *arg) {
     (void)arg;

@@ -67,8 +67,7 @@ static void judge_trouble(struct bl__worker *worker, const char *what) {
     }
 }
 
-/* ---- in the child ----------------------------------------------------------
- * ---- in the child ---------------------------------------------------------- */
+/* ---- in the child -------------------------------------------------------- */
 
 BL__NORETURN
 static void run_child(struct bl__worker *worker,
@@ -87,8 +86,7 @@ static void run_child(struct bl__worker *worker,
     bl__host_leave(0);
 }
 
-/* ---- starting --------------------------------------------------------------
- * ---- starting -------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------ */
 
 static bl_ns limit_of(const struct bl__test_settings *settings,
                       const struct bl__test_job *job) {
@@ -137,8 +135,7 @@ bool bl__worker_start(struct bl__worker *worker,
     return true;
 }
 
-/* ---- watching --------------------------------------------------------------
- * ---- watching -------------------------------------------------------------- */
+/* ---- watching ------------------------------------------------------------ */
 
 bl_ns bl__worker_watch(struct bl__worker *worker, bl_ns now) {
     if (worker->limit == BL_FOREVER) return BL_FOREVER;
@@ -164,8 +161,7 @@ void bl__worker_kill(struct bl__worker *worker) {
     bl__worker_collect(worker);
 }
 
-/* ---- judging ---------------------------------------------------------------
- * ---- judging --------------------------------------------------------------- */
+/* ---- judging ------------------------------------------------------------- */
 
 /* The head and the tail of what was printed. */
 static char *read_output(int fd) {

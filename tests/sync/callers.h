@@ -65,8 +65,7 @@ static inline void caller_cancel(struct caller *caller) {
     bl_scope_cancel(&caller->scope, "test");
 }
 
-/* ---- the wrong places -----------------------------------------------------
- * ---- the wrong places ----------------------------------------------------- */
+/* ---- the wrong places ---------------------------------------------------- */
 
 struct misplaced {
     object_fn *fn;

@@ -24,8 +24,7 @@ static bl_barrier barrier_of(size_t parties) {
     return barrier;
 }
 
-/* ---- rounds ----------------------------------------------------------------
- * ---- rounds ---------------------------------------------------------------- */
+/* ---- rounds -------------------------------------------------------------- */
 
 TEST(a_barrier_for_one_never_waits) {
     bl_barrier barrier = barrier_of(1);
@@ -66,8 +65,7 @@ TEST(a_new_round_begins_before_the_old_one_has_run) {
     CHECK_EQ(callers[1].rc, 1);
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(places_are_given_once_even_if_somebody_has_left) {
     bl_barrier barrier = barrier_of(3);
@@ -126,8 +124,7 @@ TEST(in_a_cancelled_scope_nobody_arrives) {
     CHECK_ERR(in_cancelled_scope(arrive, &barrier), BL_ECANCELED);
 }
 
-/* ---- reset and abort -------------------------------------------------------
- * ---- reset and abort ------------------------------------------------------- */
+/* ---- reset and abort ----------------------------------------------------- */
 
 TEST(a_reset_sends_away_who_waits_and_nobody_else) {
     bl_barrier barrier = barrier_of(3);
@@ -165,8 +162,7 @@ TEST(an_aborted_barrier_stays_broken_until_it_is_reset) {
     CHECK_ERR(bl_wait_for(bl_barrier_wait(&barrier), SEC(1)), BL_ETIMEDOUT);
 }
 
-/* ---- the wrong argument, the wrong place -----------------------------------
- * ---- the wrong argument, the wrong place ----------------------------------- */
+/* ---- the wrong argument, the wrong place --------------------------------- */
 
 TEST(a_barrier_is_made_for_at_least_one) {
     bl_barrier barrier;
@@ -200,8 +196,7 @@ TEST(another_loop_that_would_send_somebody_away_ends_the_process,
     CHECK_EQ(in_other_loop(reset, &barrier), 0);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     PARTIES = 4,

@@ -58,8 +58,7 @@ static int notify_all(void *arg) {
     return (int)bl_cond_notify_all(&gate->cond);
 }
 
-/* ---- notification ----------------------------------------------------------
- * ---- notification ---------------------------------------------------------- */
+/* ---- notification -------------------------------------------------------- */
 
 TEST(a_condition_begins_empty_in_all_three_ways) {
     static bl_cond of_zeroes;
@@ -193,8 +192,7 @@ TEST(waiters_of_one_condition_may_use_different_locks) {
     CHECK_EQ(caller.rc, 0);
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(a_cancelled_wait_returns_with_the_lock) {
     struct gate gate = { 0 };
@@ -295,8 +293,7 @@ TEST(a_deadline_is_a_cancellation_like_any_other) {
     CHECK_EQ(bl_lock_release(&gate.lock), 0);
 }
 
-/* ---- locks that break ------------------------------------------------------
- * ---- locks that break ------------------------------------------------------ */
+/* ---- locks that break ---------------------------------------------------- */
 
 TEST(a_lock_that_breaks_under_the_notified_is_not_held) {
     struct gate gate = { 0 };
@@ -354,8 +351,7 @@ TEST(a_lock_that_breaks_under_the_cancelled_is_not_held) {
     CHECK_EQ(gate.was_held, 0);
 }
 
-/* ---- the wrong argument, the wrong place -----------------------------------
- * ---- the wrong argument, the wrong place ----------------------------------- */
+/* ---- the wrong argument, the wrong place --------------------------------- */
 
 TEST(both_objects_are_needed) {
     struct gate gate = { 0 };
@@ -391,8 +387,7 @@ TEST(another_loop_that_would_notify_a_waiter_ends_the_process,
     CHECK_EQ(in_other_loop(notify_all, &gate), 0);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     TAKERS = 4

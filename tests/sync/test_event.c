@@ -18,8 +18,7 @@ static int set(void *event) {
     return 0;
 }
 
-/* ---- the flag --------------------------------------------------------------
- * ---- the flag -------------------------------------------------------------- */
+/* ---- the flag ------------------------------------------------------------ */
 
 TEST(an_event_begins_unset_in_all_three_ways) {
     static bl_event of_zeroes;
@@ -61,8 +60,7 @@ TEST(a_set_event_still_yields_now_and_then) {
     CHECK(kid.has_finished);
 }
 
-/* ---- who wakes -------------------------------------------------------------
- * ---- who wakes ------------------------------------------------------------- */
+/* ---- who wakes ----------------------------------------------------------- */
 
 TEST(everybody_wakes_in_the_order_they_came) {
     bl_event event = BL_EVENT_INIT;
@@ -130,8 +128,7 @@ TEST(an_event_may_be_gone_before_those_it_woke_run) {
     CHECK_EQ(callers[1].rc, 0);
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(a_waiter_that_is_cancelled_leaves_the_others_in_line) {
     bl_event event = BL_EVENT_INIT;
@@ -189,8 +186,7 @@ TEST(a_wait_can_be_given_a_limit) {
     CHECK_EQ(bl_wait_for(bl_event_wait(&event), SEC(3)), 0);
 }
 
-/* ---- the wrong place -------------------------------------------------------
- * ---- the wrong place ------------------------------------------------------- */
+/* ---- the wrong place ----------------------------------------------------- */
 
 TEST(no_event_is_an_invalid_argument) {
     CHECK_ERR(wait_for(NULL), BL_EINVAL);
@@ -234,8 +230,7 @@ TEST(another_loop_that_would_wake_a_waiter_ends_the_process, .signal = SIGABRT,
     CHECK_EQ(in_other_loop(set, &event), 0);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     CROWD = 5

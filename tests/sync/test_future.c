@@ -47,8 +47,7 @@ static int make(void *future) {
     bl_future name;  \
     REQUIRE_OK(bl_future_init(&name))
 
-/* ---- set once --------------------------------------------------------------
- * ---- set once -------------------------------------------------------------- */
+/* ---- set once ------------------------------------------------------------ */
 
 TEST(a_future_begins_unset) {
     FUTURE(future);
@@ -99,8 +98,7 @@ TEST(a_future_cannot_pretend_that_its_waiter_was_cancelled) {
     CHECK(!bl_future_is_set(&future));
 }
 
-/* ---- who wakes -------------------------------------------------------------
- * ---- who wakes ------------------------------------------------------------- */
+/* ---- who wakes ----------------------------------------------------------- */
 
 TEST(everybody_gets_the_result_in_the_order_they_came) {
     FUTURE(future);
@@ -157,8 +155,7 @@ TEST(a_future_may_be_gone_before_those_it_woke_run) {
     CHECK_EQ(wish.value, (void *)&group);
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(a_waiter_that_is_cancelled_does_not_touch_the_future) {
     FUTURE(future);
@@ -195,8 +192,7 @@ TEST(in_a_cancelled_scope_even_a_set_future_is_not_waited_for) {
     CHECK_ERR(in_cancelled_scope(await_code, &future), BL_ECANCELED);
 }
 
-/* ---- other threads ---------------------------------------------------------
- * ---- other threads --------------------------------------------------------- */
+/* ---- other threads ------------------------------------------------------- */
 
 /* A thread that sets a future to what it is told. */
 struct setter {
@@ -308,8 +304,7 @@ TEST(a_future_is_shared_once_and_before_it_is_set) {
     CHECK_ERR(thread_set_to_two(NULL), BL_EINVAL);
 }
 
-/* ---- the wrong argument, the wrong place -----------------------------------
- * ---- the wrong argument, the wrong place ----------------------------------- */
+/* ---- the wrong argument, the wrong place --------------------------------- */
 
 TEST(no_future_is_an_invalid_argument) {
     bl_future never_made = { 0 };
@@ -351,8 +346,7 @@ TEST(a_shared_future_is_not_discarded_unset, .signal = SIGABRT,
     bl_future_done(&future);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     CROWD = 4

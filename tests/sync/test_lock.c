@@ -25,8 +25,7 @@ static int acquire_and_release(void *lock) {
     return bl_lock_release(lock);
 }
 
-/* ---- free and owned --------------------------------------------------------
- * ---- free and owned -------------------------------------------------------- */
+/* ---- free and owned ------------------------------------------------------ */
 
 TEST(a_lock_begins_free_in_all_three_ways) {
     static bl_lock of_zeroes;
@@ -93,8 +92,7 @@ TEST(only_the_owner_can_release_it) {
     CHECK_ERR(bl_lock_release(&lock), BL_EPERM);
 }
 
-/* ---- hand-over -------------------------------------------------------------
- * ---- hand-over ------------------------------------------------------------- */
+/* ---- hand-over ----------------------------------------------------------- */
 
 TEST(it_is_handed_over_in_the_order_of_arrival) {
     bl_lock lock = BL_LOCK_INIT;
@@ -138,8 +136,7 @@ TEST(nobody_overtakes_who_was_in_line) {
     CHECK_STR(notes(), "waiter releaser");
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(a_waiter_that_is_cancelled_does_not_own_it) {
     bl_lock lock = BL_LOCK_INIT;
@@ -209,8 +206,7 @@ TEST(an_acquire_with_a_limit_leaves_the_line) {
     REQUIRE_OK(bl_group_exit(&group, 0));
 }
 
-/* ---- owners that die -------------------------------------------------------
- * ---- owners that die ------------------------------------------------------- */
+/* ---- owners that die ----------------------------------------------------- */
 
 TEST(waiters_and_later_callers_hear_of_an_owner_that_died) {
     bl_lock lock = BL_LOCK_INIT;
@@ -281,8 +277,7 @@ TEST(an_owner_that_dies_breaks_exactly_what_it_owns) {
     CHECK_EQ(acquire_and_release(&locks[3]), 0);
 }
 
-/* ---- the wrong place -------------------------------------------------------
- * ---- the wrong place ------------------------------------------------------- */
+/* ---- the wrong place ----------------------------------------------------- */
 
 TEST(no_lock_is_an_invalid_argument) {
     CHECK_ERR(acquire(NULL), BL_EINVAL);
@@ -307,8 +302,7 @@ TEST(a_free_lock_of_another_loop_is_refused) {
     CHECK_ERR(in_other_loop(release, &lock), BL_EPERM);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     CROWD = 4,

@@ -65,8 +65,7 @@ static int get_now(bl_queue *queue) {
     return rc < 0 ? rc : item;
 }
 
-/* ---- the ring --------------------------------------------------------------
- * ---- the ring -------------------------------------------------------------- */
+/* ---- the ring ------------------------------------------------------------ */
 
 TEST(items_come_out_in_the_order_they_went_in) {
     QUEUE(queue, 3);
@@ -143,8 +142,7 @@ TEST(an_unbounded_queue_grows_and_keeps_the_order) {
     CHECK_ERR(get_now(&queue), BL_EAGAIN);
 }
 
-/* ---- hand-over -------------------------------------------------------------
- * ---- hand-over ------------------------------------------------------------- */
+/* ---- hand-over ----------------------------------------------------------- */
 
 TEST(getters_are_served_in_the_order_they_came) {
     QUEUE(queue, 2);
@@ -226,8 +224,7 @@ TEST(it_can_be_filled_before_there_is_a_loop_to_empty_it) {
     CHECK_EQ(deal.item, 3);
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(a_getter_that_is_cancelled_takes_nothing) {
     QUEUE(queue, 1);
@@ -318,8 +315,7 @@ TEST(a_get_with_a_limit_leaves_the_line) {
     CHECK_EQ(item, -1);
 }
 
-/* ---- shutdown --------------------------------------------------------------
- * ---- shutdown -------------------------------------------------------------- */
+/* ---- shutdown ------------------------------------------------------------ */
 
 TEST(after_a_shutdown_puts_fail_and_gets_drain) {
     QUEUE(queue, 3);
@@ -450,8 +446,7 @@ TEST(a_destructor_may_use_the_queue) {
     CHECK_ERR(bl_queue_task_done(&queue), BL_EOVERFLOW);
 }
 
-/* ---- unfinished work -------------------------------------------------------
- * ---- unfinished work ------------------------------------------------------- */
+/* ---- unfinished work ----------------------------------------------------- */
 
 TEST(an_empty_queue_is_joined_at_once) {
     QUEUE(queue, 1);
@@ -534,8 +529,7 @@ TEST(a_join_can_be_cancelled) {
     CHECK_ERR(joiner.rc, BL_ECANCELED);
 }
 
-/* ---- the wrong argument, the wrong place -----------------------------------
- * ---- the wrong argument, the wrong place ----------------------------------- */
+/* ---- the wrong argument, the wrong place --------------------------------- */
 
 TEST(a_queue_is_made_for_something) {
     bl_queue queue = { 0 };
@@ -617,8 +611,7 @@ TEST(a_queue_on_which_somebody_waits_is_not_freed, .signal = SIGABRT,
     bl_queue_done(&queue);
 }
 
-/* ---- no memory -------------------------------------------------------------
- * ---- no memory ------------------------------------------------------------- */
+/* ---- no memory ----------------------------------------------------------- */
 
 static void *alloc_nothing(void *context, size_t bytes) {
     (void)context;
@@ -676,8 +669,7 @@ TEST(a_queue_that_cannot_grow_stays_as_it_was) {
     CHECK_ERR(get_now(&queue), BL_EAGAIN);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     PUTTERS = 3,

@@ -140,8 +140,7 @@ static void check_happened(struct world *world, const bl_branch *branches,
 PARAM(int, which, ON_EVENT, ON_LOCK, ON_SEM, ON_GET, ON_PUT, ON_FUTURE,
       ON_SLEEP, ON_FD);
 
-/* ---- exactly one -----------------------------------------------------------
- * ---- exactly one ----------------------------------------------------------- */
+/* ---- exactly one --------------------------------------------------------- */
 
 TEST(the_branch_that_is_served_wins_and_nothing_else_happens, (which)) {
     WORLD(world);
@@ -333,8 +332,7 @@ TEST(many_branches_can_be_selected_over_again) {
     }
 }
 
-/* ---- what each kind says ---------------------------------------------------
- * ---- what each kind says --------------------------------------------------- */
+/* ---- what each kind says ------------------------------------------------- */
 
 TEST(a_shutdown_is_a_result_of_its_branch, (which)) {
     if (which != ON_GET && which != ON_PUT) return;
@@ -464,8 +462,7 @@ TEST(a_hang_up_makes_a_descriptor_ready) {
     close(fds[0]);
 }
 
-/* ---- a kind of one's own ---------------------------------------------------
- * ---- a kind of one's own --------------------------------------------------- */
+/* ---- a kind of one's own ------------------------------------------------- */
 
 /* A bell: whoever waits hears each stroke, with its number. */
 struct bell {
@@ -552,8 +549,7 @@ TEST(a_kind_of_ones_own_can_commit_by_itself) {
     CHECK_EQ(bell.ended, 2);
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(a_cancelled_select_leaves_everything_as_it_was) {
     WORLD(world);
@@ -593,8 +589,7 @@ TEST(in_a_cancelled_scope_even_a_ready_branch_does_not_commit) {
     CHECK_EQ(bl_sem_value(&world->sem), 1);
 }
 
-/* ---- the wrong argument, the wrong place -----------------------------------
- * ---- the wrong argument, the wrong place ----------------------------------- */
+/* ---- the wrong argument, the wrong place --------------------------------- */
 
 TEST(a_select_needs_branches) {
     bl_event event = BL_EVENT_INIT;
@@ -747,8 +742,7 @@ TEST(without_descriptors_a_select_needs_no_memory) {
     CHECK_EQ(rc, 3);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     PUTTERS = 2,

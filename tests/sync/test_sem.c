@@ -30,8 +30,7 @@ static bl_sem sem_of(size_t value, size_t value_max) {
     return sem;
 }
 
-/* ---- permits ---------------------------------------------------------------
- * ---- permits --------------------------------------------------------------- */
+/* ---- permits ------------------------------------------------------------- */
 
 TEST(permits_are_counted) {
     bl_sem sem = sem_of(2, 0);
@@ -88,8 +87,7 @@ TEST(the_permit_may_be_released_by_another_task) {
     CHECK_EQ(bl_sem_value(&sem), 1);
 }
 
-/* ---- hand-over -------------------------------------------------------------
- * ---- hand-over ------------------------------------------------------------- */
+/* ---- hand-over ----------------------------------------------------------- */
 
 TEST(permits_go_to_the_longest_waiting) {
     bl_sem sem = sem_of(0, 0);
@@ -130,8 +128,7 @@ TEST(a_loop_callback_may_release) {
     CHECK_EQ(caller.rc, 0);
 }
 
-/* ---- cancellation ----------------------------------------------------------
- * ---- cancellation ---------------------------------------------------------- */
+/* ---- cancellation -------------------------------------------------------- */
 
 TEST(a_waiter_that_is_cancelled_takes_no_permit) {
     bl_sem sem = sem_of(0, 0);
@@ -186,8 +183,7 @@ TEST(in_a_cancelled_scope_no_permit_is_taken) {
     CHECK_EQ(in_cancelled_scope(release, &sem), 0);
 }
 
-/* ---- the wrong argument, the wrong place -----------------------------------
- * ---- the wrong argument, the wrong place ----------------------------------- */
+/* ---- the wrong argument, the wrong place --------------------------------- */
 
 TEST(a_semaphore_is_made_within_its_bound) {
     bl_sem sem;
@@ -233,8 +229,7 @@ TEST(before_its_first_wait_it_can_be_used_without_a_loop) {
     CHECK_EQ(bl_sem_value(&sem), 1);
 }
 
-/* ---- under every cancellation, in every order -----------------------------
- * ---- under every cancellation, in every order ----------------------------- */
+/* ---- under every cancellation, in every order ---------------------------- */
 
 enum {
     CROWD = 6,

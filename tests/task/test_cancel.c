@@ -17,8 +17,7 @@
 
 static bl_event never;
 
-/* ---- level, not edge ------------------------------------------------------
- * ---- level, not edge ------------------------------------------------------ */
+/* ---- level, not edge ----------------------------------------------------- */
 
 TEST(every_wait_in_a_cancelled_scope_is_canceled_not_only_the_first) {
     bl_scope scope;
@@ -95,8 +94,7 @@ TEST(a_blocked_task_notices_at_once) {
     CHECK_EQ(bl_now(), start);
 }
 
-/* ---- cancelling a task
- * ------------------------------------------------------- */
+/* ---- cancelling a task --------------------------------------------------- */
 
 TEST(task_cancel_is_true_until_the_task_is_done) {
     struct kid kid = { .delay = HOUR };
@@ -236,8 +234,7 @@ TEST(a_child_that_cancels_the_scope_around_its_group_is_cancelled_too) {
     bl_task_unref(task);
 }
 
-/* ---- before the first run
- * ----------------------------------------------------- */
+/* ---- before the first run ------------------------------------------------ */
 
 TEST(a_task_cancelled_before_it_ran_runs_to_its_first_wait) {
     struct kid kid = { .delay = HOUR };
@@ -283,8 +280,7 @@ TEST(a_task_cancelled_before_it_ran_that_never_waits_succeeds) {
     bl_task_unref(task);
 }
 
-/* ---- wake and cancel in the same turn
- * ------------------------------------------ */
+/* ---- wake and cancel in the same turn ------------------------------------ */
 
 struct sleeper {
     bl_ns delay;
@@ -364,8 +360,7 @@ TEST(a_sleep_of_zero_reports_a_cancel_that_came_while_it_was_queued) {
     bl_task_unref(task);
 }
 
-/* ---- a delivery lets the others run
- * ----------------------------------------------- */
+/* ---- a delivery lets the others run -------------------------------------- */
 
 static int counts_turns(void *arg) {
     int *turns = arg;
@@ -445,8 +440,7 @@ TEST(timers_fire_while_a_task_spins_on_canceled) {
     CHECK(is_stopped);
 }
 
-/* ---- the report after a hundred deliveries
- * ------------------------------------------ */
+/* ---- the report after a hundred deliveries ------------------------------- */
 
 struct spin {
     int rounds;
@@ -505,8 +499,7 @@ TEST(a_spinning_task_is_reported_once) {
     CHECK_EQ(lines_of(report_about(950, 1)), lines);
 }
 
-/* ---- attribution: by scope, never by code
- * --------------------------------------------- */
+/* ---- attribution: by scope, never by code -------------------------------- */
 
 TEST(canceled_that_nobody_asked_for_is_an_error_of_the_child) {
     bl_task *task = NULL;
@@ -576,8 +569,7 @@ TEST(canceled_made_up_in_a_cancelled_task_counts_as_cancelled) {
     bl_task_unref(task);
 }
 
-/* ---- order of delivery
- * ---------------------------------------------------------------- */
+/* ---- order of delivery --------------------------------------------------- */
 
 static int notes_its_cancel(void *arg) {
     int rc = bl_event_wait(&never);
@@ -659,8 +651,7 @@ TEST(all_are_cancelled_at_once_not_one_after_the_other) {
     CHECK_EQ(bl_now() - start, BL_SEC(1));
 }
 
-/* ---- reasons
- * --------------------------------------------------------------------------- */
+/* ---- reasons ------------------------------------------------------------- */
 
 TEST(a_group_says_that_it_was_cancelled_only_once) {
     bl_group group = { 0 };

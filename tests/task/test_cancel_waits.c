@@ -58,8 +58,7 @@ static void things_done(struct things *things) {
     bl_queue_done(&things->full);
 }
 
-/* ---- at entry -------------------------------------------------------------
- * ---- at entry ------------------------------------------------------------- */
+/* ---- at entry ------------------------------------------------------------ */
 
 /* Runs the statements in a cancelled scope. */
 #define CANCELLED(statements)                                        \
@@ -292,8 +291,7 @@ TEST(leaving_a_group_is_never_refused) {
     CHECK_EQ(bl_scope_exit(&scope, BL_ECANCELED), 0);
 }
 
-/* ---- served or cancelled, in both orders
- * ------------------------------------- */
+/* ---- served or cancelled, in both orders --------------------------------- */
 
 struct wait_case {
     int (*wait)(struct things *things);   /* the waiter's side */
@@ -498,8 +496,7 @@ TEST(a_select_that_was_cancelled_first_commits_nothing) {
     try_cancelled_first(&select_case);
 }
 
-/* ---- those that need hands on both sides
- * --------------------------------------- */
+/* ---- those that need hands on both sides --------------------------------- */
 
 static int acquires_and_releases(struct things *things) {
     int rc = bl_lock_acquire(&things->lock);
@@ -663,8 +660,7 @@ TEST(a_join_that_was_cancelled_leaves_the_task_alone) {
     things_done(&things);
 }
 
-/* ---- cancel and retry
- * ------------------------------------------------------------- */
+/* ---- cancel and retry ---------------------------------------------------- */
 
 static int retries_after_cancel(void *arg) {
     struct things *things = arg;
@@ -703,8 +699,7 @@ TEST(a_descriptor_read_again_right_after_its_cancellation_is_served_once) {
     CHECK_EQ(close(ends[1]), 0);
 }
 
-/* ---- one after the other woken, then cancelled
- * -------------------------------------- */
+/* ---- one after the other woken, then cancelled --------------------------- */
 
 TEST(a_permit_given_to_a_cancelled_task_is_not_lost) {
     struct things things;

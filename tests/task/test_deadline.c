@@ -119,8 +119,7 @@ TEST(a_child_error_beats_the_deadline) {
     CHECK(bl_scope_is_expired(&scope));
 }
 
-/* ---- limits that have passed at entry --------------------------------------
- * ---- limits that have passed at entry -------------------------------------- */
+/* ---- limits that have passed at entry ------------------------------------ */
 
 static const bl_ns PASSED[] = { 0, -1, -BL_SEC(1), INT64_MIN + 1, INT64_MIN };
 enum {
@@ -196,8 +195,7 @@ TEST(a_zero_move_on_does_not_swallow_an_outer_cancellation) {
     CHECK_EQ(bl_scope_exit(&outer, BL_ECANCELED), 0);
 }
 
-/* ---- the ends of time ------------------------------------------------------
- * ---- the ends of time ------------------------------------------------------ */
+/* ---- the ends of time ---------------------------------------------------- */
 
 TEST(for_ever_is_no_limit) {
     bl_scope scope;
@@ -271,8 +269,7 @@ TEST(sleeping_until_a_time_ends_at_that_time) {
     CHECK_EQ(bl_now(), when);
 }
 
-/* ---- nested limits
- * ---------------------------------------------------------- */
+/* ---- nested limits ------------------------------------------------------- */
 
 TEST(the_inner_deadline_is_earlier_and_fires_alone) {
     bl_scope outer, inner;
@@ -372,8 +369,7 @@ TEST(timed_out_of_an_inner_scope_is_an_ordinary_error_outside) {
     CHECK(!bl_scope_is_cancelled(&outer));
 }
 
-/* ---- whose timeout
- * ---------------------------------------------------------- */
+/* ---- whose timeout ------------------------------------------------------- */
 
 TEST(an_explicit_cancel_of_a_failing_scope_is_not_a_timeout) {
     bl_scope scope;
@@ -412,8 +408,7 @@ TEST(the_error_object_of_a_timeout_names_the_scope) {
     CHECK(strstr(text, "test_deadline.c:") != NULL);
 }
 
-/* ---- the same instant
- * -------------------------------------------------------- */
+/* ---- the same instant ---------------------------------------------------- */
 
 TEST(a_deadline_armed_before_the_sleep_it_binds_wins_the_tie) {
     bl_scope scope;
@@ -529,8 +524,7 @@ TEST(deadlines_of_one_instant_fire_in_the_order_they_were_armed) {
     CHECK_STR(notes(), "a b c d e");
 }
 
-/* ---- time that passes while a task runs
- * ---------------------------------------- */
+/* ---- time that passes while a task runs ---------------------------------- */
 
 static bl_ns hand; /* of a clock that the test turns */
 
@@ -592,8 +586,7 @@ TEST(a_late_body_that_does_not_wait_keeps_its_result) {
     CHECK_EQ(run_elsewhere(finishes_late_without_waiting, NULL, &options), 4);
 }
 
-/* ---- rescheduling
- * ------------------------------------------------------------ */
+/* ---- rescheduling -------------------------------------------------------- */
 
 TEST(a_deadline_can_be_moved_later) {
     bl_scope scope;
@@ -692,8 +685,7 @@ TEST(another_task_can_move_the_deadline_of_a_waiting_one) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- the effective deadline
- * --------------------------------------------------- */
+/* ---- the effective deadline ---------------------------------------------- */
 
 TEST(the_effective_deadline_is_the_earliest) {
     bl_scope outer, inner, innermost;
@@ -772,8 +764,7 @@ TEST(a_child_is_not_bound_by_the_scopes_of_its_spawner) {
     CHECK(kid.has_finished);
 }
 
-/* ---- the function forms
- * ---------------------------------------------------------- */
+/* ---- the function forms -------------------------------------------------- */
 
 TEST(timeout_run_returns_what_the_function_returned) {
     CHECK_EQ(bl_timeout_run(BL_MS(5), kid_returns, ARG(11)), 11);

@@ -17,8 +17,7 @@
 
 static bl_event never;
 
-/* ---- the verdict
- * -------------------------------------------------------------- */
+/* ---- the verdict --------------------------------------------------------- */
 
 TEST(a_root_that_can_never_be_woken_is_deadlocked) {
     CHECK_ERR(run_elsewhere(kid_waits, &never, NULL), BL_EDEADLOCK);
@@ -95,8 +94,7 @@ TEST(an_inner_scope_does_not_catch_the_deadlock) {
     CHECK_ERR(run_elsewhere(catches_in_a_scope, &never, NULL), BL_EDEADLOCK);
 }
 
-/* ---- the report
- * ----------------------------------------------------------------- */
+/* ---- the report ---------------------------------------------------------- */
 
 static int deadlocks_with_children(void *arg) {
     int rc = 0;
@@ -128,8 +126,7 @@ TEST(a_quiet_loop_reports_nothing) {
     CHECK(strstr(text, "kid_waits") == NULL);
 }
 
-/* ---- what is no deadlock
- * ------------------------------------------------------------ */
+/* ---- what is no deadlock ------------------------------------------------- */
 
 static bl_loop_options real_time(void) {
     bl_loop_options options = quiet_options();

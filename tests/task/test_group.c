@@ -19,8 +19,7 @@
 
 static bl_event never;
 
-/* ---- without failure ------------------------------------------------------
- * ---- without failure ------------------------------------------------------ */
+/* ---- without failure ----------------------------------------------------- */
 
 TEST(an_empty_group_is_left_at_once) {
     bl_group group = { 0 };
@@ -108,8 +107,7 @@ TEST(children_without_a_handle_leave_no_memory_behind) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- one failure -----------------------------------------------------------
- * ---- one failure ----------------------------------------------------------- */
+/* ---- one failure --------------------------------------------------------- */
 
 TEST(one_failed_child_gives_a_tree_with_one_leaf) {
     bl_group group = { 0 };
@@ -203,8 +201,7 @@ TEST(a_failure_is_the_cause_of_the_cancellation) {
     CHECK_ERR(bl_group_exit(&group, 0), BL_EGROUP);
 }
 
-/* ---- several failures: in the order in which they happened
- * ------------------- */
+/* ---- several failures: in the order in which they happened --------------- */
 
 TEST(errors_stand_in_the_order_in_which_they_happened) {
     struct kid kids[3] = {
@@ -336,8 +333,7 @@ TEST(the_tree_outlives_the_group_when_taken) {
     bl_error_unref(tree);
 }
 
-/* ---- cancelled by itself
- * ------------------------------------------------------ */
+/* ---- cancelled by itself ------------------------------------------------- */
 
 TEST(a_group_that_cancels_itself_ends_with_success) {
     struct kid slow = { .delay = HOUR };
@@ -396,8 +392,7 @@ TEST(a_child_cancelled_by_hand_is_neither_error_nor_result) {
     bl_task_unref(task);
 }
 
-/* ---- cancelled from outside
- * ------------------------------------------------------ */
+/* ---- cancelled from outside ---------------------------------------------- */
 
 TEST(an_outer_cancellation_passes_through_the_group) {
     struct kid slow = { .delay = HOUR };
@@ -512,8 +507,7 @@ TEST(a_cancelled_child_before_an_outer_cancellation_is_not_counted) {
     bl_task_unref(task);
 }
 
-/* ---- groups in groups
- * --------------------------------------------------------------- */
+/* ---- groups in groups ---------------------------------------------------- */
 
 struct inner {
     int child_rc, body_rc, exit_rc;
@@ -630,8 +624,7 @@ TEST(a_deep_tree_of_groups_keeps_every_level) {
     CHECK_STR(bl_error_message(tree), "bottom");
 }
 
-/* ---- misuse
- * ------------------------------------------------------------------------- */
+/* ---- misuse -------------------------------------------------------------- */
 
 TEST(a_group_refuses_what_it_is_not_ready_for) {
     bl_group group = { 0 };
@@ -677,8 +670,7 @@ TEST(leaving_the_outer_group_before_the_inner_crashes, .signal = SIGABRT) {
     BL_IGNORE(bl_group_exit(&outer, 0)); /* never returns */
 }
 
-/* ---- the function form
- * ------------------------------------------------------------- */
+/* ---- the function form --------------------------------------------------- */
 
 static int body_spawns(bl_group *group, void *arg) {
     return bl_spawn(group, kid_run, arg);

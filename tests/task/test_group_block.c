@@ -18,8 +18,7 @@
 
 static bl_event never;
 
-/* ---- the whole block
- * --------------------------------------------------------- */
+/* ---- the whole block ----------------------------------------------------- */
 
 TEST(a_group_block_runs_once_and_waits_for_its_children) {
     struct kid kid = { .delay = BL_MS(5) };
@@ -114,8 +113,7 @@ TEST(continue_ends_the_block_like_its_last_line) {
     CHECK(kid.has_finished); /* joined, not cancelled */
 }
 
-/* ---- early exits without errors
- * -------------------------------------------------- */
+/* ---- early exits without errors ------------------------------------------ */
 
 TEST(break_cancels_the_children_and_waits_for_them) {
     struct kid kid = { .delay = HOUR, .cleanup = BL_MS(5) };
@@ -183,8 +181,7 @@ TEST(return_through_nested_blocks_closes_the_inner_one_first) {
     CHECK_STR(notes(), "inner-cancelled outer-cancelled");
 }
 
-/* ---- early exits with errors: kept for the next boundary
- * ---------------------------- */
+/* ---- early exits with errors: kept for the next boundary ----------------- */
 
 static int leaves_failing_children(void *arg) {
     int rc = 0;
@@ -284,8 +281,7 @@ TEST(errors_left_behind_in_the_root_are_its_result) {
     CHECK_ERR(run_elsewhere(leaves_failing_children, &bad, NULL), BL_EGROUP);
 }
 
-/* ---- the report
- * -------------------------------------------------------------------- */
+/* ---- the report ---------------------------------------------------------- */
 
 static const char *report_of(bl_task_fn *fn, void *arg) {
     bl_loop_options options = quiet_options();
@@ -329,8 +325,7 @@ TEST(a_canceled_that_escapes_its_timeout_is_reported) {
                    "test_group_block.c:");
 }
 
-/* ---- the variable form
- * ------------------------------------------------------------- */
+/* ---- the variable form --------------------------------------------------- */
 
 TEST(a_scoped_group_is_cancelled_at_the_end_of_its_block) {
     struct kid kid = { .delay = HOUR };
@@ -374,8 +369,7 @@ TEST(errors_of_a_scoped_group_are_kept_for_the_next_boundary) {
     CHECK(bl_error_match(bl_error_current(BL_EGROUP), BL_EPIPE));
 }
 
-/* ---- timeouts
- * ---------------------------------------------------------------------- */
+/* ---- timeouts ------------------------------------------------------------ */
 
 TEST(a_timeout_block_times_out) {
     int rc = 99;
@@ -487,8 +481,7 @@ TEST(return_out_of_a_timeout_block_keeps_the_value) {
     CHECK_EQ(bl_sleep(BL_MS(10)), 0);
 }
 
-/* ---- a BL_ECANCELED that escapes by return
- * -------------------------------------------- */
+/* ---- a BL_ECANCELED that escapes by return ------------------------------- */
 
 TEST(an_escaped_canceled_becomes_timed_out_at_the_end_of_the_task) {
     bl_task *task = NULL;

@@ -16,8 +16,7 @@
 
 static bl_event never;
 
-/* ---- two channels
- * --------------------------------------------------------------- */
+/* ---- two channels -------------------------------------------------------- */
 
 static void join_one(bl_task_fn *fn, void *arg, bl_outcome *outcome) {
     bl_group group = { 0 };
@@ -152,8 +151,7 @@ TEST(the_body_that_joins_a_failing_child_gets_its_result) {
     bl_task_unref(task);
 }
 
-/* ---- what an outcome holds
- * --------------------------------------------------------- */
+/* ---- what an outcome holds ----------------------------------------------- */
 
 static int leaves_a_value(void *arg) {
     bl_task_set_value(arg);
@@ -199,8 +197,7 @@ TEST(leaving_a_value_outside_a_task_has_no_effect) {
     on_thread(set_value_outside, NULL);
 }
 
-/* ---- without waiting
- * ----------------------------------------------------------------- */
+/* ---- without waiting ----------------------------------------------------- */
 
 TEST(the_result_of_a_live_task_is_not_there) {
     bl_group group = { 0 };
@@ -241,8 +238,7 @@ TEST(a_task_of_another_loop_cannot_be_joined) {
     CHECK_EQ(run_elsewhere(joins_elsewhere, bl_task_current(), NULL), 0);
 }
 
-/* ---- several
- * ---------------------------------------------------------------------------- */
+/* ---- several ------------------------------------------------------------- */
 
 struct three {
     bl_group group;

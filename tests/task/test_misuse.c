@@ -211,8 +211,7 @@ TEST(a_forked_child_has_left_the_loop) {
     objects_done(&objects);
 }
 
-/* ---- objects of another loop
- * ------------------------------------------------------- */
+/* ---- objects of another loop --------------------------------------------- */
 
 static int uses_foreign_objects(void *arg) {
     struct objects *objects = arg;
@@ -248,8 +247,7 @@ TEST(objects_belong_to_the_loop_that_used_them_first) {
     objects_done(&objects);
 }
 
-/* ---- what cannot go on
- * ------------------------------------------------------------- */
+/* ---- what cannot go on --------------------------------------------------- */
 
 static volatile char *keep_alive; /* makes the frames real */
 
@@ -369,8 +367,7 @@ TEST(a_crash_report_shows_the_tasks) {
     CHECK_CONTAINS(text, "kid_sleeps"); /* and what the others did */
 }
 
-/* ---- errno
- * ------------------------------------------------------------------------- */
+/* ---- errno --------------------------------------------------------------- */
 
 static int spoils_errno(void *arg) {
     for (int i = 0; i < 3; i++) {

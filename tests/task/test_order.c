@@ -15,8 +15,7 @@
 #include "support/host.h"
 #include "support/kids.h"
 
-/* ---- ready tasks
- * ------------------------------------------------------------- */
+/* ---- ready tasks --------------------------------------------------------- */
 
 static int notes_twice(void *arg) {
     note("%s1", (const char *)arg);
@@ -98,8 +97,7 @@ TEST(waking_does_not_run_the_woken_task_at_once) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- timers
- * ---------------------------------------------------------------------- */
+/* ---- timers -------------------------------------------------------------- */
 
 TEST(timers_fire_in_order_of_time) {
     static struct kid kids[] = {
@@ -155,8 +153,7 @@ TEST(sleeps_and_deadlines_share_one_order) {
     CHECK_STR(notes(), "sleeper deadline");
 }
 
-/* ---- one turn: tasks, descriptors, timers, calls
- * ---------------------------------- */
+/* ---- one turn: tasks, descriptors, timers, calls ------------------------- */
 
 /* A loop that is stepped by hand, with something of each kind to do. */
 struct turn {
@@ -290,8 +287,7 @@ TEST(a_call_that_is_queued_twice_is_made_once) {
     CHECK_STR(notes(), "call");
 }
 
-/* ---- the same steps every time
- * -------------------------------------------------------- */
+/* ---- the same steps every time ------------------------------------------- */
 
 static int makes_steps(void *arg) {
     intptr_t number = NUMBER(arg);
@@ -326,8 +322,7 @@ TEST(the_same_program_takes_the_same_steps) {
     }
 }
 
-/* ---- settle ----------------------------------------------------------------
- * ------------- */
+/* ---- settle ---------------------------------------------------------------- --- */
 
 TEST(settle_returns_when_all_others_are_blocked_before_time_moves) {
     bl_group group = { 0 };

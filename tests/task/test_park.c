@@ -45,8 +45,7 @@ static int waits_slowly(void *arg) {
     return slow->next_rc;
 }
 
-/* ---- the hook
- * ---------------------------------------------------------------- */
+/* ---- the hook ------------------------------------------------------------ */
 
 TEST(a_wait_that_was_aborted_is_canceled) {
     bl_group group = { 0 };
@@ -215,8 +214,7 @@ TEST(waking_a_park_twice_crashes, .signal = SIGABRT) {
     bl_park_wake(&slow.park, 2);
 }
 
-/* ---- lines
- * ------------------------------------------------------------------------ */
+/* ---- lines --------------------------------------------------------------- */
 
 struct in_line {
     bl_waitq *queue;

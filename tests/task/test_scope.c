@@ -242,8 +242,7 @@ TEST(a_hundred_nested_scopes_pass_a_cancellation_to_the_outermost) {
     bl_free(scopes);
 }
 
-/* ---- cancelling -----------------------------------------------------------
- * ---- cancelling ----------------------------------------------------------- */
+/* ---- cancelling ---------------------------------------------------------- */
 
 TEST(the_first_cancel_returns_true_and_the_second_false) {
     bl_scope scope;
@@ -323,8 +322,7 @@ TEST(a_scope_of_one_task_does_not_bind_another) {
     CHECK(kid.has_finished);
 }
 
-/* ---- options --------------------------------------------------------------
- * ---- options -------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------- */
 
 TEST(enter_with_null_options_is_a_plain_scope) {
     bl_scope scope;
@@ -392,8 +390,7 @@ TEST(enter_with_needs_a_task) {
     CHECK_EQ(bl_event_wait(&done), 0);
 }
 
-/* ---- questions ------------------------------------------------------------
- * ---- questions ------------------------------------------------------------ */
+/* ---- questions ----------------------------------------------------------- */
 
 TEST(is_cancelled_follows_the_innermost_scope) {
     bl_scope outer, inner;
@@ -422,8 +419,7 @@ TEST(questions_have_an_answer_outside_a_task) {
     on_thread(ask_outside, NULL);
 }
 
-/* ---- broken contracts end the process --------------------------------------
- * ---- broken contracts end the process -------------------------------------- */
+/* ---- broken contracts end the process ------------------------------------ */
 
 TEST(leaving_scopes_out_of_order_crashes, .signal = SIGABRT) {
     bl_scope outer, inner;
@@ -514,8 +510,7 @@ TEST(the_crash_report_names_both_sites) {
     CHECK(first != NULL && strstr(first + 1, "test_scope.c:") != NULL);
 }
 
-/* ---- tokens ---------------------------------------------------------------
- * ---- tokens --------------------------------------------------------------- */
+/* ---- tokens -------------------------------------------------------------- */
 
 static bl_scope_options with_token(bl_token *token) {
     return (bl_scope_options){ .size = sizeof(bl_scope_options),

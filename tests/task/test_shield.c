@@ -16,8 +16,7 @@
 
 static bl_event never;
 
-/* ---- what it keeps out
- * ------------------------------------------------------ */
+/* ---- what it keeps out --------------------------------------------------- */
 
 TEST(a_shield_lets_a_cancelled_task_wait) {
     bl_scope scope, shield;
@@ -108,8 +107,7 @@ TEST(group_cancel_does_not_reach_into_a_shield) {
     CHECK_EQ(bl_now() - start, BL_MS(30));
 }
 
-/* ---- what it does not keep out
- * ---------------------------------------------- */
+/* ---- what it does not keep out ------------------------------------------- */
 
 TEST(the_bound_of_a_shield_ends_it) {
     bl_scope shield;
@@ -220,8 +218,7 @@ TEST(three_layers_the_shield_keeps_the_outer_out_of_both_inner_ones) {
     CHECK(bl_scope_is_caught(&outer));
 }
 
-/* ---- forced: through every shield
- * --------------------------------------------- */
+/* ---- forced: through every shield ---------------------------------------- */
 
 struct forced {
     int in_shield; /* what the wait returned */
@@ -278,8 +275,7 @@ TEST(a_second_forced_cancellation_reaches_what_the_first_spared) {
     CHECK_ERR(in_shield, BL_ECANCELED);
 }
 
-/* ---- options, rescheduling
- * ------------------------------------------------------ */
+/* ---- options, rescheduling ----------------------------------------------- */
 
 TEST(a_shield_without_a_bound_is_refused) {
     bl_scope shield;
@@ -307,8 +303,7 @@ TEST(the_bound_of_a_shield_can_be_moved_but_not_removed) {
     CHECK_EQ(bl_scope_exit(&scope, BL_ECANCELED), 0);
 }
 
-/* ---- children
- * ----------------------------------------------------------------- */
+/* ---- children ------------------------------------------------------------ */
 
 TEST(a_group_inside_a_shield_is_shielded_with_its_children) {
     struct kid kid = { .delay = BL_MS(5) };
@@ -383,8 +378,7 @@ TEST(spawning_in_a_shield_into_a_cancelled_group_is_refused_as_closing) {
     CHECK_EQ(bl_scope_exit(&scope, BL_ECANCELED), 0);
 }
 
-/* ---- the block form
- * ------------------------------------------------------------ */
+/* ---- the block form ------------------------------------------------------ */
 
 TEST(the_shield_block_waits_in_a_cancelled_scope) {
     bl_scope scope;

@@ -16,8 +16,7 @@
 
 static bl_event never;
 
-/* ---- the everyday case
- * ------------------------------------------------------- */
+/* ---- the everyday case --------------------------------------------------- */
 
 TEST(the_spawner_goes_on_and_the_child_runs_later) {
     bl_group group = { 0 };
@@ -102,8 +101,7 @@ TEST(a_loop_callback_can_spawn) {
     CHECK_STR(notes(), "called");
 }
 
-/* ---- refusals
- * --------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 TEST(a_group_that_was_never_entered_refuses) {
     bl_group group = { 0 };
@@ -285,8 +283,7 @@ TEST(a_thread_without_a_loop_cannot_spawn) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- owned arguments
- * ----------------------------------------------------------------- */
+/* ---- owned arguments ----------------------------------------------------- */
 
 static int does_nothing(void *arg) {
     (void)arg;
@@ -389,8 +386,7 @@ TEST(an_owned_argument_survives_any_failure, .sweep = T_OOM) {
     CHECK_ALWAYS(calls == 1);
 }
 
-/* ---- copied arguments
- * ------------------------------------------------------------------ */
+/* ---- copied arguments ---------------------------------------------------- */
 
 struct packet {
     long double number; /* asks for the strictest alignment */
@@ -449,8 +445,7 @@ TEST(a_copy_of_more_than_half_the_stack_is_refused) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- options, names, places
- * --------------------------------------------------------------- */
+/* ---- options, names, places ---------------------------------------------- */
 
 static int checks_its_name(void *arg) {
     CHECK_STR(bl_task_name(bl_task_current()), arg);
@@ -561,8 +556,7 @@ TEST(options_out_of_range_are_refused) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- handles ---------------------------------------------------------------
- * ---------------- */
+/* ---- handles --------------------------------------------------------------- --- */
 
 TEST(a_handle_outlives_its_group) {
     bl_group group = { 0 };

@@ -46,8 +46,7 @@ static int starts(void *arg) {
     return rc < 0 ? rc : starter->rc;
 }
 
-/* ---- ready
- * ------------------------------------------------------------------ */
+/* ---- ready --------------------------------------------------------------- */
 
 TEST(start_returns_when_the_child_is_ready) {
     bl_group group = { 0 };
@@ -122,8 +121,7 @@ TEST(several_starts_one_after_the_other) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- not ready
- * ----------------------------------------------------------------- */
+/* ---- not ready ----------------------------------------------------------- */
 
 TEST(a_child_that_fails_before_it_is_ready_fails_the_start_alone) {
     bl_group group = { 0 };
@@ -173,8 +171,7 @@ TEST(a_child_that_returns_a_stray_cancel_fails_the_start) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- the caller is cancelled
- * --------------------------------------------------- */
+/* ---- the caller is cancelled --------------------------------------------- */
 
 TEST(a_cancelled_caller_cancels_the_child_that_is_not_ready) {
     bl_group group = { 0 };
@@ -288,8 +285,7 @@ TEST(a_start_that_was_cancelled_in_the_same_turn_before_ready_is_canceled) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- the group ends while a start is pending
- * ------------------------------------- */
+/* ---- the group ends while a start is pending ----------------------------- */
 
 struct outsider {
     bl_group *group;
@@ -354,8 +350,7 @@ TEST(cancelling_the_group_does_not_reach_a_child_that_is_not_ready) {
     CHECK_EQ(bl_group_exit(&mine, 0), 0);
 }
 
-/* ---- misuse
- * ------------------------------------------------------------------------ */
+/* ---- misuse -------------------------------------------------------------- */
 
 static int starts_twice(void *arg) {
     int *second = arg;
