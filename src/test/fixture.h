@@ -23,7 +23,8 @@ struct bl__fixtures {
 };
 
 /* Prepares; nothing runs yet.  Outside a loop this gives PARAMs their values.
- * Prepares; nothing runs yet.  Outside a loop this gives PARAMs their values. */
+ * Prepares; nothing runs yet.  Outside a loop this gives PARAMs their
+ * values. */
 void bl__fixtures_init(struct bl__fixtures *all,
                        const struct bl__test_case *test_case);
 

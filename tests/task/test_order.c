@@ -322,7 +322,7 @@ TEST(the_same_program_takes_the_same_steps) {
     }
 }
 
-/* ---- settle ---------------------------------------------------------------- --- */
+/* ---- settle ------------------------------------------------------------- */
 
 TEST(settle_returns_when_all_others_are_blocked_before_time_moves) {
     bl_group group = { 0 };

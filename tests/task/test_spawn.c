@@ -556,7 +556,7 @@ TEST(options_out_of_range_are_refused) {
     CHECK_EQ(bl_group_exit(&group, 0), 0);
 }
 
-/* ---- handles --------------------------------------------------------------- --- */
+/* ---- handles ------------------------------------------------------------ */
 
 TEST(a_handle_outlives_its_group) {
     bl_group group = { 0 };
