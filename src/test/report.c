@@ -100,7 +100,10 @@ static void print_tap(const struct bl__result *result) {
     if (result->verdict == BL__VERDICT_SKIPPED) {
         printf(" # SKIP %s", result->headline);
     } else if (result->is_xfail) {
-        printf(" # " "TO" "DO %s", result->test_case->test->options.xfail);
+        printf(" # "
+               "TO"
+               "DO %s",
+               result->test_case->test->options.xfail);
     }
     printf("\n");
     if (is_bad(result)) print_failure("# ", result);
