@@ -45,6 +45,7 @@ class Header:
 
     def __init__(self, stem, text):
         self.stem = stem
+        self.page = stem.replace("/", "-") + ".html"
         self.name = f"belay/{stem}.h"
         self.items = []
         self.idea = ""
@@ -168,14 +169,22 @@ def has_page(item):
 
 def load(root):
     """The public headers under a root, in reading order."""
-    folder = os.path.join(root, "include", "belay")
     headers = []
-    for name in sorted(os.listdir(folder)):
-        if name.endswith(".h"):
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                headers.append(Header(name[:-2], file.read()))
+    for path in header_paths(root):
+        stem = os.path.relpath(path, os.path.join(root, "include/belay"))[:-2]
+        with open(path, encoding="utf-8") as file:
+            headers.append(Header(stem, file.read()))
     rank = {stem: number for number, stem in enumerate(ORDER)}
-    return sorted(headers, key=lambda h: (rank.get(h.stem, 99), h.stem))
+    # The parts of a header, in the folder of its name, follow it.
+    return sorted(headers, key=lambda h: (
+        rank.get(h.stem.split("/")[0], 99), h.stem))
+
+
+def header_paths(root):
+    for folder, _, names in os.walk(os.path.join(root, "include", "belay")):
+        for name in names:
+            if name.endswith(".h"):
+                yield os.path.join(folder, name)
 
 
 def version_of(root):
@@ -362,12 +371,12 @@ class Site:
         for header in headers:
             for item in header.items:
                 self.places.setdefault(item.name,
-                                       f"{header.stem}.html#{item.name}")
+                                       f"{header.page}#{item.name}")
                 for name in re.findall(r"\bBL_[A-Z]\w*", ctext.blank(item.text)
                                        if item.kind in ("type", "constants")
                                        else ""):
                     self.places.setdefault(
-                        name, f"{header.stem}.html#{anchor(item)}")
+                        name, f"{header.page}#{anchor(item)}")
 
     def link(self, escaped, here=None):
         """Turns the names in escaped text into links."""
@@ -446,7 +455,7 @@ class Site:
                     for item in header.items if has_page(item))
                 inner = f"<ul>{names}</ul>"
             mark = ' class="here"' if header is here else ""
-            rows.append(f'<li{mark}><a href="{header.stem}.html">'
+            rows.append(f'<li{mark}><a href="{header.page}">'
                         f"{header.name}</a>{inner}</li>")
         return "\n".join([
             "<!DOCTYPE html>", '<html lang="en">', "<head>",
@@ -471,7 +480,7 @@ class Site:
         body = ["<h1>Reference <small>Every public header of Belay, from the "
                 "text above each prototype</small></h1>", "<table>"]
         for header in self.headers:
-            body.append(f'<tr><td><a href="{header.stem}.html"><code>'
+            body.append(f'<tr><td><a href="{header.page}"><code>'
                         f"{header.name}</code></a></td>"
                         f"<td>{self.prose(header.idea)}</td></tr>")
         body += ["</table>", '<h2 class="part">What a call can do</h2>',
@@ -513,7 +522,7 @@ def write_html(headers, out, version):
     site = Site(headers, version)
     pages = {"index.html": site.index(), "style.css": STYLE}
     for header in headers:
-        pages[header.stem + ".html"] = site.page(header)
+        pages[header.page] = site.page(header)
     for name in os.listdir(folder):
         os.remove(os.path.join(folder, name))
     for name, text in pages.items():
@@ -524,11 +533,9 @@ def write_html(headers, out, version):
 
 def date_of(root):
     """The day of the newest header, or of SOURCE_DATE_EPOCH where set."""
-    folder = os.path.join(root, "include", "belay")
     stamp = os.environ.get("SOURCE_DATE_EPOCH")
     if stamp is None:
-        stamp = max(os.path.getmtime(os.path.join(folder, name))
-                    for name in os.listdir(folder))
+        stamp = max(os.path.getmtime(path) for path in header_paths(root))
     return datetime.datetime.fromtimestamp(
         int(stamp), datetime.timezone.utc).strftime("%Y-%m-%d")
 

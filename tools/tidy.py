@@ -164,7 +164,7 @@ def layer_of(path):
     if parts[0] == "src" and len(parts) > 2:
         return parts[1]
     if path.startswith("include/belay/"):
-        return header_layer(parts[-1])
+        return header_layer(parts[2])
     return None
 
 
@@ -220,7 +220,7 @@ def rule_public_includes(tree):
                 yield Finding(path, line, "public-includes",
                               f"write <belay/...>, not {name}")
             elif name.startswith("<belay/") and layer in RANK:
-                target = header_layer(name[7:-1])
+                target = header_layer(name[7:-1].split("/")[0])
                 if RANK.get(target, 0) > RANK[layer]:
                     yield Finding(path, line, "public-includes",
                                   f"{layer} may not include {name}")
@@ -531,7 +531,8 @@ def rule_mirror(tree):
                      if stem[end:end + 1] in ("", "_")]
             if not any(f"{top}/{part}.{end}" in tree.texts
                        for part in stems
-                       for top in ("src/" + layer, "include/belay")
+                       for top in ("src/" + layer, "include/belay",
+                                   "include/belay/" + layer)
                        for end in ("c", "h")):
                 yield Finding(path, 1, "mirror",
                               f"there is no src/{layer}/{stem}.c", warning=True)

@@ -69,7 +69,7 @@ class Headers(unittest.TestCase):
             text = file.read()
         # Tests are written with <belay/test.h>, which no program includes.
         for name in headers():
-            if name not in ("belay.h", "belay/test.h"):
+            if name != "belay.h" and not name.startswith("belay/test"):
                 self.assertIn(f"#include <{name}>", text)
 
     def test_sugar_is_clean(self):
@@ -89,6 +89,31 @@ class Headers(unittest.TestCase):
             with self.subTest(compiler=compiler):
                 self.compiles([compiler, "-std=c++11", "-Wall", "-Werror"],
                               text, ".cc")
+
+    @unittest.skipUnless(CXX_COMPILERS, "there is no C++ compiler")
+    def test_tests_in_cxx(self):
+        runner = "#include <belay/test.h>\n" \
+                 "int main(int argc, char **argv) {\n" \
+                 "    return bl_test_main(argc, argv);\n" \
+                 "}\n"
+        for compiler in CXX_COMPILERS:
+            with self.subTest(compiler=compiler):
+                self.compiles([compiler, "-std=c++11", *WARNINGS], runner,
+                              ".cc")
+                for name in ("TEST(t)", "FIXTURE(int, f)"):
+                    self.refuses(compiler, name + " {}",
+                                 name.split("(")[0] + " needs GNU C")
+                self.refuses(compiler, "PARAM(int, p, 1);",
+                             "PARAM needs GNU C")
+
+    def refuses(self, compiler, line, reason):
+        with tempfile.NamedTemporaryFile("w", suffix=".cc") as file:
+            file.write(f"#include <belay/test.h>\n{line}\n")
+            file.flush()
+            status, said = run([compiler, "-std=c++11", "-I", INCLUDE,
+                                "-fsyntax-only", file.name])
+        self.assertNotEqual(status, 0)
+        self.assertIn(reason, said)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,22 @@ import ctext  # noqa: E402
 
 BASE = '#define BL_VERSION "1.2.3"\n'
 
+PART = """/* SPDX-License-Identifier: MIT */
+/*
+ * belay/thing/part.h - a part of a thing
+ */
+#ifndef BELAY_THING_PART_H
+#define BELAY_THING_PART_H
+
+/*
+ * Does a part of what `bl_thing_wait` does.
+ */
+BL_API
+void bl_thing_part(void);
+
+#endif
+"""
+
 HEADER = r"""/* SPDX-License-Identifier: MIT */
 /*
  * belay/thing.h - things & what becomes of them
@@ -159,8 +175,9 @@ class Pages(unittest.TestCase):
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
         folder = os.path.join(cls.root, "include", "belay")
-        os.makedirs(folder)
-        for name, text in (("base.h", BASE), ("thing.h", HEADER)):
+        os.makedirs(os.path.join(folder, "thing"))
+        for name, text in (("base.h", BASE), ("thing.h", HEADER),
+                           ("thing/part.h", PART)):
             with open(os.path.join(folder, name), "w",
                       encoding="utf-8") as file:
                 file.write(text)
@@ -178,10 +195,13 @@ class Pages(unittest.TestCase):
 
     def test_which_pages(self):
         self.assertEqual(sorted(os.listdir(self.root + "/out/man/man3")),
-                         ["BL_THING.3", "bl_thing_stop.3", "bl_thing_wait.3"])
+                         ["BL_THING.3", "bl_thing_part.3", "bl_thing_stop.3",
+                          "bl_thing_wait.3"])
         self.assertEqual(sorted(os.listdir(self.root + "/out/html")),
                          ["base.html", "index.html", "style.css",
-                          "thing.html"])
+                          "thing-part.html", "thing.html"])
+        self.assertIn("#include <belay/thing/part.h>",
+                      self.made("man/man3/bl_thing_part.3"))
 
     def test_manual(self):
         page = self.made("man/man3/bl_thing_wait.3")

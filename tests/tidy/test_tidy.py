@@ -100,12 +100,18 @@ class PublicIncludes(Case):
     def test_kept(self):
         self.keeps("public-includes", self.one(
             "include/belay/queue.h", "#include <belay/base.h>\n"))
+        self.keeps("public-includes", self.one(
+            "include/belay/test/part.h", "#include <belay/queue.h>\n"))
 
     def test_broken(self):
         self.breaks("public-includes", self.one(
             "include/belay/queue.h", '#include "sync/queue.h"\n'), 5)
         self.breaks("public-includes", self.one(
             "include/belay/task.h", "#include <belay/queue.h>\n"), 5)
+        self.breaks("public-includes", self.one(
+            "include/belay/task/part.h", "#include <belay/queue.h>\n"), 5)
+        self.breaks("public-includes", self.one(
+            "include/belay/task.h", "#include <belay/queue/part.h>\n"), 5)
 
 
 class UserIncludes(Case):
@@ -327,6 +333,8 @@ class Text(Case):
         self.keeps("mirror", {**test, **self.one("src/base/a.c", "")})
         self.keeps("mirror", {**self.one("tests/base/test_a_part.c", ""),
                               **self.one("src/base/a.c", "")})
+        self.keeps("mirror", {**test,
+                              **self.one("include/belay/base/a.h", "")})
         self.assertTrue(self.breaks("mirror", test)[0].warning)
 
 
