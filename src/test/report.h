@@ -7,22 +7,7 @@
 
 #include "test/case.h"
 #include "test/options.h"
-#include "test/worker.h"
-
-/* The end of a case: all of its jobs, or the one that failed. */
-struct bl__result {
-    const struct bl__test_case *test_case;
-    enum bl__verdict verdict;
-    bool is_xfail; /* it failed, as was known */
-    bool is_xpass; /* it passed, although it was known to fail */
-    bl_ns real_ns;
-    char *headline; /* owned; "" if there is nothing to say */
-    char *details;  /* owned */
-    char *output;   /* owned; NULL if nothing was printed */
-    char *found_by; /* owned; "" for a plain run */
-    char *replay;   /* owned; "" for a plain run */
-    unsigned runs;  /* beside the plain one */
-};
+#include "test/result.h"
 
 struct bl__tally {
     size_t passed, failed, skipped;

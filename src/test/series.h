@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test/series.h - one case on its way through its jobs
+ */
+#ifndef BL__TEST_SERIES_H
+#define BL__TEST_SERIES_H
+
+#include "test/options.h"
+#include "test/result.h"
+
+struct bl__series {
+    const struct bl__test_settings *settings;
+    struct bl__test_job job; /* to be run now, or running */
+    bool is_single;          /* a replay: one job, and nothing after it */
+    bl_ns began;
+    unsigned runs; /* beside the plain one */
+    struct bl__result result;
+
+    /* Making a failing schedule simpler. */
+    bool is_shrinking;
+    unsigned shrinks_left;
+    size_t shrink_at;
+    struct bl__test_choice *choices; /* the simplest failing schedule */
+    size_t choice_count;
+    struct bl__test_choice *trial; /* the one that is being tried */
+    size_t trial_count;
+};
+
+/*
+ * Begins with a case's plain run.  Returns false if the case is not run at
+ * all: then the result is complete.
+ */
+bool bl__series_begin(struct bl__series *series,
+                      const struct bl__test_settings *settings,
+                      const struct bl__test_case *test_case);
+
+/* Begins with `job`, a replay, and will end with it. */
+bool bl__series_begin_replay(struct bl__series *series,
+                             const struct bl__test_settings *settings,
+                             const struct bl__test_job *job);
+
+/*
+ * Goes on after `worker` has done the current job.  Returns true if there is
+ * another; else the result is complete.
+ */
+bool bl__series_next(struct bl__series *series, struct bl__worker *worker);
+
+#endif
