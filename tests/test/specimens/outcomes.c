@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * specimens/outcomes.c - a test for each way in which a test can end
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <belay/test.h>
+
+TEST(passes) {
+    CHECK_EQ(1 + 1, 2);
+}
+
+TEST(also_passes) {
+    CHECK_OK(bl_sleep(SEC(3600)));
+}
+
+TEST(fails) {
+    printf("printed before it failed\n");
+    CHECK_EQ(1 + 1, 3);
+    CHECK_STR("left", "right");
+}
+
+TEST(skips) {
+    t_skip("it rains");
+}
+
+TEST(is_skipped, .skip = "it snows") {
+}
+
+TEST(fails_as_known, .xfail = "#12") {
+    CHECK(false);
+}
+
+TEST(passes_unexpectedly, .xfail = "#13") {
+}
+
+TEST(crashes) {
+    volatile char *volatile nowhere = NULL;
+    nowhere[1] = 'x';
+}
+
+TEST(exits) {
+    exit(3);
+}
+
+TEST(deadlocks) {
+    bl_event never = BL_EVENT_INIT;
+    BL_IGNORE(bl_event_wait(&never));
+}
+
+/* Somebody else's closing line, which nobody must take for the runner's. */
+TEST(prints_a_closing_line) {
+    printf("17 passed, 0 failed\n");
+    CHECK(false);
+}
