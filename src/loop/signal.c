@@ -11,6 +11,7 @@
  * stood, and restored only where they are still ours.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -27,6 +28,7 @@ enum {
 static const int numbers[KIND_COUNT] = { SIGINT, SIGTERM, SIGQUIT };
 
 static _Atomic(bl_loop *) owner;
+static atomic_uint handlers_running; /* they may still use the owner */
 static bool is_installed[KIND_COUNT];
 static atomic_uint termination_count; /* seen by the handler */
 static atomic_int termination_number; /* the last of them */
@@ -49,8 +51,10 @@ static void on_signal(int number) {
         unsigned before = atomic_fetch_add(&termination_count, 1);
         if (before >= TERMINATIONS_MAX) die_of(number);
     }
+    atomic_fetch_add(&handlers_running, 1);
     bl_loop *loop = atomic_load(&owner);
     if (loop != NULL) bl__wake(loop);
+    atomic_fetch_sub(&handlers_running, 1);
     errno = saved_errno;
 }
 
@@ -99,6 +103,9 @@ void bl__signals_restore(bl_loop *loop) {
     }
     BL__ASSERT(atomic_load(&owner) == loop);
     atomic_store(&owner, NULL);
+    /* A handler on another thread has seen the loop, which is about to go. */
+    while (atomic_load(&handlers_running) > 0)
+        sched_yield();
 }
 
 void bl__signals_deliver(bl_loop *loop) {
