@@ -68,6 +68,7 @@ struct bl_park {
     int _rc;
     bool _is_woken;
     bool _was_asked; /* the abort hook has been called */
+    bool _is_stuck;  /* and the wait goes on, as its scheduler was told */
 };
 
 /*

@@ -115,6 +115,7 @@ int bl__loop_init(bl_loop *loop, const bl_loop_options *options,
     pthread_once(&fork_once, watch_forks);
     loop->fork_generation = fork_generation;
     loop->client = client;
+    loop->review_due = BL_FOREVER;
     loop->clock = loop->options.clock;
     bl__heap_init(&loop->timers);
     bl__list_init(&loop->calls);
@@ -290,6 +291,7 @@ static void idle(bl_loop *loop, bl_ns wait_max) {
     }
     bl_ns timeout = BL_FOREVER;
     bl_ns next = bl__timers_next(loop);
+    if (loop->review_due < next) next = loop->review_due;
     if (next != BL_FOREVER && loop->clock == BL_CLOCK_REAL) {
         timeout = next > loop->now ? next - loop->now : 0;
     }
@@ -349,6 +351,9 @@ void bl__loop_iterate(bl_loop *loop, bl_ns wait_max) {
         idle(loop, wait_max);
     }
     bl__timers_fire(loop);
+    if (BL__UNLIKELY(loop->now >= loop->review_due)) {
+        loop->client->review(loop);
+    }
     bl__posts_run(loop);
     calls_run(loop);
     if (loop->owns_signals) bl__signals_deliver(loop);

@@ -34,6 +34,8 @@ struct bl__client {
     /* `count` is 1 for the first termination signal, 2 for the second; SIGQUIT
      * comes with 0. */
     void (*signal)(bl_loop *loop, int number, unsigned count);
+    /* The time has come that the client had put into review_due. */
+    void (*review)(bl_loop *loop);
 };
 
 struct bl_loop {
@@ -42,7 +44,8 @@ struct bl_loop {
     bl_ns now; /* of the clock, as last read in this iteration */
     bl_clock_kind clock;
     bl_ns virtual_now;
-    uint64_t resumes;      /* of tasks; counted by the client */
+    bl_ns review_due; /* set by the client; no timer: nobody waits for it */
+    uint64_t resumes; /* of tasks; counted by the client */
     uint64_t resume_limit; /* then descriptors and timers must be looked at */
     uint64_t timer_order;
 

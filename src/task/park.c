@@ -129,6 +129,7 @@ void bl_park_wake(bl_park *park, int rc) {
     bl_task *task = park->_task;
     park->_is_woken = true;
     park->_rc = rc;
+    if (BL__UNLIKELY(park->_is_stuck)) task->sched->stuck_count--;
     if (task->park != park) return; /* it has not gone to sleep yet */
     task->park = NULL;
     bl__ready_push(task->sched, task);
@@ -142,9 +143,14 @@ void bl__park_abort(bl_task *task) {
     bl_park *park = task->park;
     BL__ASSERT(park != NULL);
     if (park->_was_asked) return;
-    if (park->_abort == NULL) return;
     park->_was_asked = true;
-    if (park->_abort(park) == BL_ABORTED) bl_park_wake(park, BL_ECANCELED);
+    bl_abort answer = BL_PENDING;
+    if (park->_abort != NULL) answer = park->_abort(park);
+    if (answer == BL_ABORTED) {
+        bl_park_wake(park, BL_ECANCELED);
+    } else if (!park->_is_woken) {
+        bl__stuck_note(task);
+    }
 }
 
 /* ---- lines ------------------------------------------------------------- */

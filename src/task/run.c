@@ -99,6 +99,7 @@ static const struct bl__client client = {
     .settle = bl__sched_settle,
     .deadlock = on_deadlock,
     .signal = cancel_on_signal,
+    .review = bl__stuck_review,
 };
 
 /* ---- making and unmaking ------------------------------------------------ */

@@ -123,7 +123,9 @@ struct bl__sched {
     uint64_t last_id;
     uint64_t alive_count;
     size_t stack_bytes;
-    void *alt_stack; /* for the report of a stack overflow */
+    bl_ns stuck_since;  /* while the loop has a review due */
+    size_t stuck_count; /* cancelled waits that go on */
+    void *alt_stack;    /* for the report of a stack overflow */
 };
 
 /* Every loop is the first member of a scheduler. */
@@ -214,6 +216,11 @@ void bl__start_child_done(bl_task *task);
 /* ---- local.c */
 struct bl__locals *bl__locals_ref(struct bl__locals *locals);
 void bl__locals_unref(struct bl__locals *locals);
+
+/* ---- stuck.c */
+/* A cancelled task goes on waiting: has the loop look again later. */
+void bl__stuck_note(bl_task *task);
+void bl__stuck_review(bl_loop *loop);
 
 /* ---- overflow.c */
 void bl__overflow_watch(struct bl__sched *sched);

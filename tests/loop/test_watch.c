@@ -75,9 +75,7 @@ static void with_rig(int driver, void (*fn)(struct rig *rig)) {
     close(rig.ends[1]);
 }
 
-/* ON_BOTH(name) { ... } is a test of a stepped loop, `rig`, with each driver.
- * ON_BOTH(name) { ... } is a test of a stepped loop, `rig`, with each
- * driver. */
+/* ON_BOTH(name) { ... } tests a stepped loop, `rig`, with each driver. */
 #define ON_BOTH(name)                         \
     static void name##_with(struct rig *rig); \
     TEST(name, (driver), .no_loop = true) {   \
