@@ -14,15 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "test/difference.h"
 #include "test/record.h"
 #include "test/unwind.h"
 
 enum {
     SUMMARY_BYTES = 400,
-    DETAILS_BYTES = 2000,
-    TEXT_SHOWN_MAX = 200,
-    ROW_BYTES = 16,
-    ROWS_MAX = 4
+    DETAILS_BYTES = 2000
 };
 
 /* ---- the end of a check -------------------------------------------------- */
@@ -169,14 +167,34 @@ static void add_value(struct bl__text *text,
     }
 }
 
+/* Whether what is written is a literal, which shows its value itself. */
+static bool is_literal(const char *written) {
+    if (written[0] == '"') return written[strlen(written) - 1] == '"';
+    if (written[0] == '-') written++;
+    if (written[0] >= '0' && written[0] <= '9') {
+        return strpbrk(written, "+-*/% (") == NULL;
+    }
+    return strcmp(written, "false") == 0 || strcmp(written, "true") == 0;
+}
+
 /* A line "text = value", unless the text is the value already. */
 static void add_line(struct bl__text *text, const char *written,
                      const struct bl__test_value *value) {
     char buffer[80];
+    if (is_literal(written)) return;
     struct bl__text shown = bl__text_in(buffer, sizeof buffer);
     add_value(&shown, value);
     if (strcmp(written, shown.data) == 0) return;
     bl__text_add(text, "%s = %s\n", written, shown.data);
+}
+
+/* `true` and `false` are numbers in C; beside a bool they are words. */
+static void suit(struct bl__test_value *value,
+                 const struct bl__test_value *other) {
+    bool is_truth =
+        value->kind == BL__TEST_IS_INT && (value->i == 0 || value->i == 1);
+    if (other->kind != BL__TEST_IS_BOOL || !is_truth) return;
+    *value = bl__test_of_bool((uint64_t)value->i);
 }
 
 static const char *sign_of(enum bl__test_relation relation) {
@@ -191,6 +209,8 @@ bool bl__test_compare(const struct bl__test_place *place,
     char details_text[DETAILS_BYTES];
     if (holds(place->relation, order_of(&left, &right))) return true;
 
+    suit(&left, &right);
+    suit(&right, &left);
     struct bl__text summary = bl__text_in(summary_text, sizeof summary_text);
     bl__text_add(&summary, "%s(%s, %s): ", place->macro, place->left,
                  place->right);
@@ -218,27 +238,29 @@ bool bl__test_near(const struct bl__test_place *place, long double left,
 
 /* ---- text and memory ----------------------------------------------------- */
 
+static void add_string(struct bl__text *text, const char *written,
+                       const char *string, size_t at) {
+    if (is_literal(written)) return;
+    bl__difference_add_string(text, written, string, at);
+}
+
 bool bl__test_text(const struct bl__test_place *place, const char *left,
                    const char *right) {
     char summary[SUMMARY_BYTES];
     char details_text[DETAILS_BYTES];
+    size_t at = 0;
     if (left == right) return true;
-    if (left != NULL && right != NULL && strcmp(left, right) == 0) return true;
-
-    struct bl__text details = bl__text_in(details_text, sizeof details_text);
-    bl__text_add(&details, "%s = ", place->left);
-    bl__text_add_quoted(&details, left, TEXT_SHOWN_MAX);
-    bl__text_add(&details, "\n%s = ", place->right);
-    bl__text_add_quoted(&details, right, TEXT_SHOWN_MAX);
     snprintf(summary, sizeof summary, "%s(%s, %s): they differ", place->macro,
              place->left, place->right);
     if (left != NULL && right != NULL) {
-        size_t at = 0;
-        while (left[at] == right[at])
-            at++;
+        if (strcmp(left, right) == 0) return true;
+        at = bl__difference_find(left, strlen(left), right, strlen(right));
         snprintf(summary, sizeof summary, "%s(%s, %s): differ at byte %zu",
                  place->macro, place->left, place->right, at);
     }
+    struct bl__text details = bl__text_in(details_text, sizeof details_text);
+    add_string(&details, place->left, left, at);
+    add_string(&details, place->right, right, at);
     return fail(place, summary, details.data);
 }
 
@@ -251,61 +273,30 @@ bool bl__test_contains(const struct bl__test_place *place, const char *text,
     snprintf(summary, sizeof summary, "%s(%s, %s): it is not there",
              place->macro, place->left, place->right);
     struct bl__text details = bl__text_in(details_text, sizeof details_text);
-    bl__text_add(&details, "%s = ", place->right);
-    bl__text_add_quoted(&details, part, TEXT_SHOWN_MAX);
-    bl__text_add(&details, "\n%s = ", place->left);
+    add_string(&details, place->right, part, 0);
+    bl__text_add(&details, "%s = ", place->left);
     bl__text_add_quoted(&details, text, DETAILS_BYTES / 2);
     return fail(place, summary, details.data);
-}
-
-/* One row of a dump; `mark` is the first byte that differs. */
-static void add_row(struct bl__text *text, const unsigned char *bytes,
-                    size_t count, size_t row, size_t mark) {
-    bl__text_add(text, "%04zx:", row);
-    for (size_t i = row; i < row + ROW_BYTES; i++) {
-        if (i >= count) {
-            bl__text_add(text, "   ");
-        } else {
-            bl__text_add(text, "%c%02x", i == mark ? '>' : ' ', bytes[i]);
-        }
-    }
-    bl__text_add(text, "  |");
-    for (size_t i = row; i < row + ROW_BYTES && i < count; i++) {
-        bool is_plain = bytes[i] >= 0x20 && bytes[i] < 0x7f;
-        bl__text_add(text, "%c", is_plain ? bytes[i] : '.');
-    }
-    bl__text_add(text, "|\n");
-}
-
-static void add_dump(struct bl__text *text, const char *name,
-                     const unsigned char *bytes, size_t count, size_t mark) {
-    size_t row = mark / ROW_BYTES * ROW_BYTES;
-    if (row >= ROW_BYTES) row -= ROW_BYTES;
-    bl__text_add(text, "%s:\n", name);
-    for (int i = 0; i < ROWS_MAX && row < count; i++, row += ROW_BYTES) {
-        bl__text_add(text, "  ");
-        add_row(text, bytes, count, row, mark);
-    }
 }
 
 bool bl__test_memory(const struct bl__test_place *place, const void *left,
                      size_t left_bytes, const void *right, size_t right_bytes) {
     char summary[SUMMARY_BYTES];
     char details_text[DETAILS_BYTES];
-    const unsigned char *a = left;
-    const unsigned char *b = right;
-    size_t common = left_bytes < right_bytes ? left_bytes : right_bytes;
-    size_t at = 0;
-    while (at < common && a[at] == b[at])
-        at++;
+    size_t left_there = left != NULL ? left_bytes : 0;
+    size_t right_there = right != NULL ? right_bytes : 0;
+    size_t at = bl__difference_find(left, left_there, right, right_there);
     if (at == left_bytes && at == right_bytes) return true;
 
-    snprintf(summary, sizeof summary,
-             "%s(%s, %s): differ at byte %zu (%zu and %zu bytes)", place->macro,
-             place->left, place->right, at, left_bytes, right_bytes);
+    snprintf(
+        summary, sizeof summary,
+        "%s(%s, %s): differ at byte %zu (%zu and %zu bytes%s)", place->macro,
+        place->left, place->right, at, left_bytes, right_bytes,
+        left_there != left_bytes || right_there != right_bytes ? ", at NULL"
+                                                               : "");
     struct bl__text details = bl__text_in(details_text, sizeof details_text);
-    add_dump(&details, place->left, a, left_bytes, at);
-    add_dump(&details, place->right, b, right_bytes, at);
+    bl__difference_add_dump(&details, place->left, left, left_there, at);
+    bl__difference_add_dump(&details, place->right, right, right_there, at);
     return fail(place, summary, details.data);
 }
 
@@ -327,7 +318,7 @@ static void add_error(struct bl__text *text, int64_t rc) {
     const bl_error *error = bl_error_current((int)rc);
     if (error == NULL) return;
     bl_error_format(error, tree, sizeof tree);
-    bl__text_add(text, "%s\n", tree);
+    bl__text_add_tree(text, tree);
 }
 
 bool bl__test_ok(const struct bl__test_place *place, int64_t rc) {
@@ -342,6 +333,19 @@ bool bl__test_ok(const struct bl__test_place *place, int64_t rc) {
     return fail(place, summary.data, details.data);
 }
 
+/* The code that was expected, unless it is written there by its name. */
+static void add_wanted(struct bl__text *text, const char *written,
+                       int64_t code) {
+    bool is_named = code < 0 && code >= INT_MIN &&
+                    strcmp(written, bl_error_name((int)code)) == 0;
+    bl__text_add(text, ", not ");
+    if (is_named) {
+        bl__text_add(text, "%s", written);
+    } else {
+        add_code(text, code);
+    }
+}
+
 bool bl__test_code(const struct bl__test_place *place, int64_t rc,
                    int64_t code) {
     char summary_text[SUMMARY_BYTES];
@@ -352,6 +356,7 @@ bool bl__test_code(const struct bl__test_place *place, int64_t rc,
     bl__text_add(&summary, "%s(%s, %s): ", place->macro, place->left,
                  place->right);
     add_code(&summary, rc);
+    add_wanted(&summary, place->right, code);
     add_error(&details, rc);
     return fail(place, summary.data, details.data);
 }

@@ -120,6 +120,7 @@ void bl__child_run(const struct bl__test_settings *settings,
     }
     atomic_store(&record->phase, BL__PHASE_LEAKS);
     if (!options->may_leak && !record->is_unwound) bl__leaks_check();
+    bl__record_finish();
     fflush(NULL);
     atomic_store(&record->phase, BL__PHASE_DONE);
 }

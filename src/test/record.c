@@ -167,6 +167,17 @@ void bl__record_trouble(bl_test_outcome outcome, const char *format, ...) {
     pthread_mutex_unlock(&mutex);
 }
 
+void bl__record_finish(void) {
+    uint64_t count = bl__test_record->failure_count;
+    if (count <= SHOWN_FAILURES_MAX) return;
+    pthread_mutex_lock(&mutex);
+    struct bl__text text = open_text();
+    bl__text_add(&text, "  and %llu more failures\n",
+                 (unsigned long long)(count - SHOWN_FAILURES_MAX));
+    close_text(&text);
+    pthread_mutex_unlock(&mutex);
+}
+
 void bl__record_note(const char *note) {
     pthread_mutex_lock(&mutex);
     struct bl__text text = open_text();

@@ -118,6 +118,9 @@ bool bl__record_failure(const struct bl__test_place *place, const char *summary,
 BL__PRINTF(2, 3)
 void bl__record_trouble(bl_test_outcome outcome, const char *format, ...);
 
+/* At the end of a test: says how many failures were not shown. */
+void bl__record_finish(void);
+
 /* Adds lines to the record that belong to the failure before them. */
 void bl__record_note(const char *text);
 

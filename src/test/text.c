@@ -86,16 +86,33 @@ void bl__text_add_duration(struct bl__text *text, bl_ns duration) {
     }
 }
 
+/* The current directory, with a slash at its end; "" if there is none. */
+static const char *directory(void) {
+    static char path[1024];
+    if (path[0] != '\0') return path;
+    if (getcwd(path, sizeof path - 1) == NULL) return "";
+    strcat(path, "/");
+    return path;
+}
+
 const char *bl__test_short_path(const char *path) {
-    static char directory[1024];
-    static size_t length;
-    if (path[0] != '/') return path;
-    if (length == 0) {
-        if (getcwd(directory, sizeof directory) == NULL) return path;
-        length = strlen(directory);
+    const char *here = directory();
+    size_t length = strlen(here);
+    return strncmp(path, here, length) == 0 ? path + length : path;
+}
+
+void bl__text_add_tree(struct bl__text *text, const char *tree) {
+    const char *here = directory();
+    size_t length = strlen(here);
+    while (*tree != '\0') {
+        const char *found = length > 1 ? strstr(tree, here) : NULL;
+        if (found == NULL) {
+            bl__text_add(text, "%s", tree);
+            return;
+        }
+        bl__text_add(text, "%.*s", (int)(found - tree), tree);
+        tree = found + length;
     }
-    if (strncmp(path, directory, length) != 0) return path;
-    return path[length] == '/' ? path + length + 1 : path;
 }
 
 const char *bl__test_base_name(const char *path) {

@@ -25,6 +25,9 @@ void bl__text_add(struct bl__text *text, const char *format, ...);
 void bl__text_add_lines(struct bl__text *text, const char *indent,
                         const char *block);
 
+/* Adds an error tree, with its paths below the current directory shortened. */
+void bl__text_add_tree(struct bl__text *text, const char *tree);
+
 /* Adds `string` as a C literal, cut at `length_max` bytes. */
 void bl__text_add_quoted(struct bl__text *text, const char *string,
                          size_t length_max);
