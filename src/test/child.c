@@ -24,6 +24,8 @@
 #include "test/stage.h"
 #include "test/unwind.h"
 
+const struct bl__test_settings *bl__test_settings;
+
 #define VIRTUAL_TIMEOUT BL_SEC(24 * 3600)
 #define REAL_TIMEOUT    BL_SEC(20)
 
@@ -111,6 +113,7 @@ void bl__child_run(const struct bl__test_settings *settings,
     const bl_test_options *options = &job->test_case->test->options;
     bl__test_record = record;
     bl__test_job = job;
+    bl__test_settings = settings;
     if (settings->isolation != BL__ISOLATE_NONE) prepare_for_crash(options);
     bl__schedule_start(job, settings->is_shuffled, settings->seed);
     if (options->no_loop) {

@@ -203,6 +203,12 @@ static bool set_junit(struct bl__test_settings *settings, const char *value) {
     return *value != '\0';
 }
 
+static bool set_update(struct bl__test_settings *settings, const char *value) {
+    (void)value;
+    settings->updates_snapshots = true;
+    return true;
+}
+
 static const struct option options[] = {
     { "-k", "EXPR", set_keywords,
       "tests whose name or tags fit: 'echo and not slow'" },
@@ -223,6 +229,7 @@ static const struct option options[] = {
     { "--seed", "S|random", set_seed, "where shuffling starts (default: 1)" },
     { "--replay", "TOKEN", set_replay, "repeat a run that was reported" },
     { "--sweep", "cancel,oom", set_sweep, "inject into every test" },
+    { "--update-snapshots", NULL, set_update, "keep what CHECK_SNAPSHOT sees" },
     { "--driver", "epoll|uring", set_driver, "the loop's driver" },
     { "--tap", NULL, set_tap, "write TAP to the standard output" },
     { "--junit", "FILE", set_junit, "write JUnit XML" },

@@ -33,8 +33,12 @@ struct bl__test_settings {
     bl_ns timeout;  /* 0: each test's own */
     bl_ns watchdog; /* 0: each test's own */
     double timeout_scale;
+    bool updates_snapshots;
     bl_driver_kind driver;
 };
+
+/* Those of the run, in the process of a test; NULL elsewhere. */
+extern const struct bl__test_settings *bl__test_settings;
 
 /*
  * Reads the command line, behind the words of BELAY_TEST_ARGS.

@@ -61,6 +61,9 @@ BL_API
 bool bl__test_memory(const struct bl__test_place *place, const void *left,
                      size_t left_bytes, const void *right, size_t right_bytes);
 BL_API
+bool bl__test_snapshot(const struct bl__test_place *place, const char *name,
+                       const void *bytes, size_t count);
+BL_API
 bool bl__test_ok(const struct bl__test_place *place, int64_t rc);
 BL_API
 bool bl__test_code(const struct bl__test_place *place, int64_t rc,
@@ -204,6 +207,23 @@ BL_END_DECLS
         bl__test_memory(                                                 \
             BL__TEST_HERE("REQUIRE_MEM", #a, #b, BL__TEST_REQUIRE), (a), \
             (a_bytes), (b), (b_bytes))
+
+/*
+ * CHECK_SNAPSHOT(name, bytes, count): the same bytes as are kept in the file
+ * `snapshots/NAME`, beside the source of the test.
+ *
+ * With --update-snapshots the file is written in place of a comparison; so
+ * one looks at its difference, and puts it under version control.  `name` may
+ * be made at run time, for example of a parameter.
+ */
+#    define BL_CHECK_SNAPSHOT(name, bytes, count)                         \
+        bl__test_snapshot(                                                \
+            BL__TEST_HERE("CHECK_SNAPSHOT", #name, NULL, BL__TEST_CHECK), \
+            (name), (bytes), (count))
+#    define BL_REQUIRE_SNAPSHOT(name, bytes, count)                           \
+        bl__test_snapshot(                                                    \
+            BL__TEST_HERE("REQUIRE_SNAPSHOT", #name, NULL, BL__TEST_REQUIRE), \
+            (name), (bytes), (count))
 
 /* CHECK_OK(rc): not negative.  Shows the code's name and the error tree. */
 #    define BL_CHECK_OK(rc) \
