@@ -14,6 +14,7 @@
 #include <belay/loop.h>
 #include <belay/net.h>
 #include <belay/park.h>
+#include <belay/probe.h>
 #include <belay/queue.h>
 #include <belay/scope.h>
 #include <belay/select.h>

@@ -34,7 +34,7 @@ EFFECTS = {
 # The order of pages: how one learns it.  Headers not named follow by name.
 ORDER = ("base", "error", "loop", "task", "group", "scope", "sync", "queue",
          "future", "select", "park", "thread", "io", "stream", "net",
-         "signal", "inspect", "test")
+         "signal", "inspect", "probe", "test")
 
 # Macros that only the headers themselves use.
 HIDDEN = {"BL_BEGIN_DECLS", "BL_END_DECLS", "BL_NO_SITES"}

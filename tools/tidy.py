@@ -55,6 +55,7 @@ RANK = {name: rank for rank, names in enumerate((
 
 # Which layer a public header belongs to, where its name does not say so.
 HEADER_LAYER = {
+    "probe": "base",
     "error": "base",  # the codes and trees; the slot is the task's
     "signal": "loop",
     "group": "task",
