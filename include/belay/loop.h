@@ -276,6 +276,13 @@ BL_API
 bl_ns bl_now(void);
 
 /*
+ * Returns the time of CLOCK_MONOTONIC, whatever clock the running loop lives
+ * by: for what watches over real time.
+ */
+BL_API
+bl_ns bl_now_real(void);
+
+/*
  * Returns a + b, held within the range of bl_ns.
  */
 BL_API
