@@ -2,14 +2,17 @@
 /*
  * tests/loop/test_quiescence.c - virtual time and descriptors
  *
- * Time must not jump past bytes that are on their way, must not be held up by
- * descriptors on which nothing is, and must move on while somebody outside is
- * slow.  An hour of sleep that takes an hour fails by the watchdog.
+ * Time must not jump past bytes that are on their way, nor past work that is
+ * done outside the loop; must not be held up by descriptors on which nothing
+ * is, and must move on while somebody outside is slow.  An hour of sleep that
+ * takes an hour fails by the watchdog.
  */
 #include <belay/test.h>
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -203,4 +206,96 @@ TEST(time_jumps_past_a_listener_without_clients) {
     TAKES(0) CHECK_OK(bl_group_exit(&group, 0));
     CHECK_OK(bl_stream_close(stream));
     bl_listener_close(listener);
+}
+
+/* ---- work outside -------------------------------------------------------- */
+
+/* Returns once the main thread is blocked in the kernel. */
+static void wait_until_blocked(void) {
+    char path[64];
+    char state = 'R';
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", getpid());
+    while (state != 'S') {
+        FILE *file = fopen(path, "re");
+        if (file == NULL) return;
+        if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 'S';
+        fclose(file);
+    }
+}
+
+static int work_slowly(void *arg) {
+    bool *is_done = arg;
+    wait_until_blocked();
+    *is_done = true;
+    return 0;
+}
+
+struct job {
+    bool is_done;
+    bl_ns done_at;
+};
+
+static int offload(void *arg) {
+    struct job *job = arg;
+    int rc = bl_to_thread(work_slowly, &job->is_done);
+    job->done_at = bl_now();
+    return rc;
+}
+
+TEST(time_stands_while_a_thread_works) {
+    struct job job = { 0 };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, offload, &job));
+    TAKES(HOUR) CHECK_OK(bl_sleep(HOUR));
+    CHECK(job.is_done);
+    CHECK_EQ(job.done_at, 0);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
+struct sensor {
+    bl_handle *handle;
+    bl_ns read_at;
+};
+
+static void on_reading(void *context) {
+    struct sensor *sensor = context;
+    sensor->read_at = bl_now();
+}
+
+static void *read_slowly(void *arg) {
+    struct sensor *sensor = arg;
+    wait_until_blocked();
+    BL_IGNORE(bl_thread_post(sensor->handle, on_reading, sensor));
+    bl_thread_close(sensor->handle);
+    return NULL;
+}
+
+TEST(time_stands_while_a_thread_has_a_handle) {
+    struct sensor sensor = { .read_at = -1 };
+    pthread_t thread;
+    REQUIRE_OK(bl_handle_open(&sensor.handle));
+    REQUIRE_EQ(pthread_create(&thread, NULL, read_slowly, &sensor), 0);
+    TAKES(HOUR) CHECK_OK(bl_sleep(HOUR));
+    CHECK_EQ(sensor.read_at, 0);
+    pthread_join(thread, NULL);
+}
+
+static void *type_slowly(void *arg) {
+    wait_until_blocked();
+    say((int)NUMBER(arg), "x\n");
+    return NULL;
+}
+
+TEST(without_a_timer_a_terminal_is_waited_for) {
+    int master;
+    int slave;
+    pthread_t thread;
+    tty_pair(&master, &slave);
+    struct reading reading = { .fd = slave, .wanted = 2 };
+    REQUIRE_EQ(pthread_create(&thread, NULL, type_slowly, ARG(master)), 0);
+    TAKES(0) CHECK_OK(read_on(&reading));
+    CHECK_EQ(reading.got, 2);
+    pthread_join(thread, NULL);
+    close(master);
+    close(slave);
 }
