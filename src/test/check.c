@@ -17,6 +17,7 @@
 #include "test/difference.h"
 #include "test/record.h"
 #include "test/unwind.h"
+#include "test/watch.h"
 
 enum {
     SUMMARY_BYTES = 400,
@@ -143,8 +144,13 @@ static bool holds(enum bl__test_relation relation, int order) {
     return order >= 0;
 }
 
-static void add_value(struct bl__text *text,
-                      const struct bl__test_value *value) {
+bool bl__test_are_equal(struct bl__test_value left,
+                        struct bl__test_value right) {
+    return order_of(&left, &right) == 0;
+}
+
+void bl__test_add_value(struct bl__text *text,
+                        const struct bl__test_value *value) {
     switch (value->kind) {
     case BL__TEST_IS_INT: bl__text_add(text, "%" PRId64, value->i); return;
     case BL__TEST_IS_UINT: bl__text_add(text, "%" PRIu64, value->u); return;
@@ -183,7 +189,7 @@ static void add_line(struct bl__text *text, const char *written,
     char buffer[80];
     if (is_literal(written)) return;
     struct bl__text shown = bl__text_in(buffer, sizeof buffer);
-    add_value(&shown, value);
+    bl__test_add_value(&shown, value);
     if (strcmp(written, shown.data) == 0) return;
     bl__text_add(text, "%s = %s\n", written, shown.data);
 }
@@ -214,9 +220,9 @@ bool bl__test_compare(const struct bl__test_place *place,
     struct bl__text summary = bl__text_in(summary_text, sizeof summary_text);
     bl__text_add(&summary, "%s(%s, %s): ", place->macro, place->left,
                  place->right);
-    add_value(&summary, &left);
+    bl__test_add_value(&summary, &left);
     bl__text_add(&summary, " %s ", sign_of(place->relation));
-    add_value(&summary, &right);
+    bl__test_add_value(&summary, &right);
     struct bl__text details = bl__text_in(details_text, sizeof details_text);
     add_line(&details, place->left, &left);
     add_line(&details, place->right, &right);

@@ -19,7 +19,9 @@
 #include "test/fixture.h"
 #include "test/host.h"
 #include "test/leaks.h"
+#include "test/log.h"
 #include "test/memory.h"
+#include "test/probe.h"
 #include "test/schedule.h"
 #include "test/stage.h"
 #include "test/unwind.h"
@@ -115,6 +117,8 @@ void bl__child_run(const struct bl__test_settings *settings,
     bl__test_job = job;
     bl__test_settings = settings;
     if (settings->isolation != BL__ISOLATE_NONE) prepare_for_crash(options);
+    bl__log_start();
+    bl__probes_start();
     bl__schedule_start(job, settings->is_shuffled, settings->seed);
     if (options->no_loop) {
         run_plain(job);

@@ -6,13 +6,17 @@
  * other tasks have settled, and then again after each step of the loop's clock:
  * a step goes to the next timer, which is the next moment at which anything
  * can happen.  While something outside the loop is being waited for, which has
- * no time of its own, steps are no longer than a millisecond.
+ * no time of its own, steps are short: a millisecond, then an eighth of what
+ * has passed, so that a long limit does not take many of them.
  */
 #include <belay/test.h>
+
+#include <stdio.h>
 
 #include "test/case.h"
 #include "test/record.h"
 #include "test/unwind.h"
+#include "test/watch.h"
 
 enum {
     STEP_NEW,
@@ -51,13 +55,9 @@ static bool waits_for_outside(void) {
     return info.watches > 0 || info.thread_jobs > 0 || info.handles > 0;
 }
 
-/* The next moment at which something may happen, but not after `limit`. */
-static bl_ns next_moment(bl_ns limit) {
+/* The next timer, but not after `limit`. */
+static bl_ns next_timer(bl_ns limit) {
     bl_ns next = bl_loop_next_timer(bl_loop_running());
-    if (waits_for_outside()) {
-        bl_ns soon = bl_ns_add(bl_now(), OUTSIDE_STEP);
-        if (soon < next) next = soon;
-    }
     if (next < bl_now()) next = bl_now();
     return next < limit ? next : limit;
 }
@@ -66,7 +66,7 @@ void bl__test_advance(bl_ns duration) {
     bl_ns ends = bl_ns_add(bl_now(), duration);
     int rc = bl_settle();
     while (rc == 0 && bl_now() < ends) {
-        rc = move_to(next_moment(ends));
+        rc = move_to(next_timer(ends));
         if (rc == 0) rc = bl_settle();
     }
 }
@@ -85,14 +85,34 @@ struct bl__test_watch bl__test_watch_begin(const struct bl__test_place *place,
     return watch;
 }
 
+/* The next moment at which something may have happened. */
+static bl_ns next_moment(const struct bl__test_watch *watch) {
+    bl_ns next = next_timer(watch->ends);
+    if (!waits_for_outside()) return next;
+    bl_ns step = (bl_now() - watch->began) / 8;
+    if (step < OUTSIDE_STEP) step = OUTSIDE_STEP;
+    bl_ns soon = bl_ns_add(bl_now(), step);
+    return soon < next ? soon : next;
+}
+
 bool bl__test_watch_next(struct bl__test_watch *watch) {
     watch->looks++;
     if (watch->is_over) return false;
     if (bl_now() >= watch->ends) return false;
-    int rc = move_to(next_moment(watch->ends));
+    int rc = move_to(next_moment(watch));
     if (rc == 0) rc = bl_settle();
     if (rc < 0) watch->is_over = true;
     return true;
+}
+
+/* "looked at 3 times in 10 s", and why no longer. */
+static void add_looks(struct bl__text *text, const struct bl__test_watch *watch,
+                      bool seen) {
+    bl__text_add(text, "looked at %llu times in ",
+                 (unsigned long long)watch->looks + (seen ? 1 : 0));
+    bl__text_add_duration(text, bl_now() - watch->began);
+    if (watch->is_over) bl__text_add(text, "; the test was cancelled");
+    bl__text_add(text, "\n");
 }
 
 bool bl__test_watch_end(struct bl__test_watch *watch, bool wanted, bool seen) {
@@ -105,13 +125,50 @@ bool bl__test_watch_end(struct bl__test_watch *watch, bool wanted, bool seen) {
 
     bl__text_add(&summary, "%s(%s, %s): %s", place->macro, place->left,
                  place->right, wanted ? "it did not" : "it did");
-    bl__text_add(&details, "looked at %llu times in ",
-                 (unsigned long long)watch->looks + (seen ? 1 : 0));
-    bl__text_add_duration(&details, bl_now() - watch->began);
-    if (watch->is_over) bl__text_add(&details, "; the test was cancelled");
+    add_looks(&details, watch, seen);
     bl__record_failure(place, summary.data, details.data);
     judge(place);
     return false;
+}
+
+bool bl__test_watch_end_equal(struct bl__test_watch *watch,
+                              struct bl__test_value left,
+                              struct bl__test_value right) {
+    const struct bl__test_place *place = watch->place;
+    char summary_text[400];
+    char details_text[200];
+    struct bl__text summary = bl__text_in(summary_text, sizeof summary_text);
+    struct bl__text details = bl__text_in(details_text, sizeof details_text);
+    if (bl__test_are_equal(left, right)) return true;
+
+    bl__text_add(&summary, "%s(%s, %s): in the end ", place->macro, place->left,
+                 place->right);
+    bl__test_add_value(&summary, &left);
+    bl__text_add(&summary, " vs ");
+    bl__test_add_value(&summary, &right);
+    add_looks(&details, watch, false);
+    bl__record_failure(place, summary.data, details.data);
+    judge(place);
+    return false;
+}
+
+bool bl__test_wait_until(const struct bl__test_place *place, bl_ns limit,
+                         bool (*fn)(void *context), void *context) {
+    struct bl__test_watch watch = bl__test_watch_begin(place, limit);
+    bool seen;
+    do
+        seen = fn(context);
+    while (!seen && bl__test_watch_next(&watch));
+    return seen;
+}
+
+void bl__test_not_come(const struct bl__test_place *place,
+                       const char *details) {
+    char summary[400];
+    snprintf(summary, sizeof summary, "%s(%s, %s): it did not come",
+             place->macro, place->left, place->right);
+    bl__record_failure(place, summary, details);
+    bl__unwind_failed();
 }
 
 /* ---- WITHIN -------------------------------------------------------------- */

@@ -3,12 +3,14 @@
  * belay/test/time.h - time and events in tests: never sleep and hope
  *
  * A test waits for what it means: until all others wait, until a condition
- * holds, until the clock stands there.  Nothing here polls by the real clock.
+ * holds, until the clock stands there, until the code under test has come to a
+ * point.  Nothing here polls by the real clock.
  */
 #ifndef BELAY_TEST_TIME_H
 #define BELAY_TEST_TIME_H
 
 #include <belay/scope.h>
+#include <belay/test/check.h>
 #include <belay/test/parts.h>
 
 BL_BEGIN_DECLS
@@ -34,6 +36,21 @@ BL_API
 bool bl__test_watch_next(struct bl__test_watch *watch);
 BL_API
 bool bl__test_watch_end(struct bl__test_watch *watch, bool wanted, bool seen);
+
+BL_API
+bool bl__test_watch_end_equal(struct bl__test_watch *watch,
+                              struct bl__test_value left,
+                              struct bl__test_value right);
+BL_API
+bool bl__test_are_equal(struct bl__test_value left,
+                        struct bl__test_value right);
+
+BL_API
+bool bl__test_wait_probe(const struct bl__test_place *place, const char *name,
+                         uint64_t count, bl_ns limit);
+BL_API
+bool bl__test_wait_log(const struct bl__test_place *place, const char *text,
+                       bl_ns limit);
 
 /* A block that is timed, bounded, counted or put in order. */
 struct bl__test_block {
@@ -65,6 +82,25 @@ bool bl__test_points_next(struct bl__test_block *block,
 BL_API
 void bl__test_points_leave(struct bl__test_block *block);
 
+/* ---- functions ---------------------------------------------------------- */
+
+/*
+ * Returns how often the probe `name` has been passed in this test; see
+ * <belay/probe.h>.
+ */
+BL_API
+uint64_t bl_test_probe_count(const char *name);
+
+/*
+ * Returns the tasks of the test and of its fixtures, one per line, each
+ * indented below its parent, with what it waits for.
+ *
+ * There are no numbers, addresses or lines in it, so it can be kept:
+ * CHECK_SNAPSHOT, CHECK_CONTAINS.  Valid until the next call.
+ */
+BL_API
+const char *bl_test_task_tree(void);
+
 BL_END_DECLS
 
 #if defined(__GNUC__) && !defined(__cplusplus)
@@ -83,37 +119,82 @@ BL_END_DECLS
         (bl__at(BL__SITE("t_advance(" #duration ")")), \
          bl__test_advance(duration))
 
+/* `text` and `until` are the condition and the limit as they are written. */
+#    define BL__TEST_WATCH(macro, condition, text, severity, limit, until, \
+                           wanted)                                         \
+        __extension__({                                                    \
+            struct bl__test_watch bl__watch = bl__test_watch_begin(        \
+                BL__TEST_HERE(macro, text, until, severity), (limit));     \
+            bool bl__seen;                                                 \
+            do                                                             \
+                bl__seen = (condition) ? true : false;                     \
+            while (!bl__seen && bl__test_watch_next(&bl__watch));          \
+            bl__test_watch_end(&bl__watch, (wanted), bl__seen);            \
+        })
+
 /*
  * REQUIRE_EVENTUALLY(condition, limit): the condition comes true before
  * `limit` has passed.  Looked at whenever the other tasks have settled, and
  * after each step of the clock; nothing is polled.
  */
-#    define BL__TEST_WATCH(macro, condition, text, severity, limit, wanted) \
-        __extension__({                                                     \
-            struct bl__test_watch bl__watch = bl__test_watch_begin(         \
-                BL__TEST_HERE(macro, text, #limit, severity), (limit));     \
-            bool bl__seen;                                                  \
-            do                                                              \
-                bl__seen = (condition) ? true : false;                      \
-            while (!bl__seen && bl__test_watch_next(&bl__watch));           \
-            bl__test_watch_end(&bl__watch, (wanted), bl__seen);             \
-        })
 #    define BL_CHECK_EVENTUALLY(condition, limit)                 \
         BL__TEST_WATCH("CHECK_EVENTUALLY", condition, #condition, \
-                       BL__TEST_CHECK, limit, true)
+                       BL__TEST_CHECK, limit, #limit, true)
 #    define BL_REQUIRE_EVENTUALLY(condition, limit)                 \
         BL__TEST_WATCH("REQUIRE_EVENTUALLY", condition, #condition, \
-                       BL__TEST_REQUIRE, limit, true)
+                       BL__TEST_REQUIRE, limit, #limit, true)
+
+/*
+ * REQUIRE_EVENTUALLY_EQ(a, b, limit): two scalars become equal; if they do
+ * not, shows the last values.
+ */
+#    define BL__TEST_WATCH_EQUAL(macro, a, b, text, severity, limit, until) \
+        __extension__({                                                     \
+            struct bl__test_watch bl__watch = bl__test_watch_begin(         \
+                BL__TEST_HERE(macro, text, until, severity), (limit));      \
+            struct bl__test_value bl__left;                                 \
+            struct bl__test_value bl__right;                                \
+            do {                                                            \
+                bl__left = BL__TEST_VALUE(a);                               \
+                bl__right = BL__TEST_VALUE(b);                              \
+            } while (!bl__test_are_equal(bl__left, bl__right) &&            \
+                     bl__test_watch_next(&bl__watch));                      \
+            bl__test_watch_end_equal(&bl__watch, bl__left, bl__right);      \
+        })
+#    define BL_CHECK_EVENTUALLY_EQ(a, b, limit)                       \
+        BL__TEST_WATCH_EQUAL("CHECK_EVENTUALLY_EQ", a, b, #a ", " #b, \
+                             BL__TEST_CHECK, limit, #limit)
+#    define BL_REQUIRE_EVENTUALLY_EQ(a, b, limit)                       \
+        BL__TEST_WATCH_EQUAL("REQUIRE_EVENTUALLY_EQ", a, b, #a ", " #b, \
+                             BL__TEST_REQUIRE, limit, #limit)
 
 /* CHECK_NEVER(condition, duration): it stays false all the while. */
 #    define BL_CHECK_NEVER(condition, duration)                              \
-        BL__TEST_NEVER("CHECK_NEVER", condition, #condition, BL__TEST_CHECK, \
-                       duration)
+        BL__TEST_WATCH("CHECK_NEVER", condition, #condition, BL__TEST_CHECK, \
+                       duration, #duration, false)
 #    define BL_REQUIRE_NEVER(condition, duration)              \
-        BL__TEST_NEVER("REQUIRE_NEVER", condition, #condition, \
-                       BL__TEST_REQUIRE, duration)
-#    define BL__TEST_NEVER(macro, condition, text, severity, duration) \
-        BL__TEST_WATCH(macro, condition, text, severity, duration, false)
+        BL__TEST_WATCH("REQUIRE_NEVER", condition, #condition, \
+                       BL__TEST_REQUIRE, duration, #duration, false)
+
+/*
+ * bl_test_wait_probe(name, count, limit) waits until BL_PROBE(name) has been
+ * passed `count` times in this test; if `limit` passes first, ends the task
+ * and shows which probes were passed.
+ */
+#    define bl_test_wait_probe(name, count, limit)                           \
+        bl__test_wait_probe(BL__TEST_HERE("t_wait_probe", #name ", " #count, \
+                                          #limit, BL__TEST_REQUIRE),         \
+                            (name), (count), (limit))
+
+/*
+ * bl_test_wait_log(text, limit) waits until the test has written `text` to its
+ * stdout or stderr; if `limit` passes first, ends the task and shows the last
+ * lines.  Where output is not captured, the test is skipped.
+ */
+#    define bl_test_wait_log(text, limit)                                 \
+        bl__test_wait_log(                                                \
+            BL__TEST_HERE("t_wait_log", #text, #limit, BL__TEST_REQUIRE), \
+            (text), (limit))
 
 #    define BL__TEST_BLOCK(leave, id) \
         struct bl__test_block BL__CLEANUP(leave) id = { 0 }
