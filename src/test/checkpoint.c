@@ -11,6 +11,7 @@
 #include "test/child.h"
 #include "test/record.h"
 #include "test/stage.h"
+#include "test/virtual.h"
 
 /* After an injection a body has this many checkpoints left to end. */
 enum {
@@ -37,13 +38,12 @@ static bool inject(struct bl__test_record *record) {
 
 bool bl__checkpoint_seam(void *context, uint64_t task_id, const char *site) {
     (void)context;
-    (void)site;
     struct bl__test_record *record = bl__test_record;
     for (struct bl__test_block *block = innermost; block != NULL;
          block = block->outer) {
         if (block->task_id == task_id) block->count++;
     }
-    bl__stage_check_time();
+    bl__stage_check_time(bl__virtual_note(task_id, site));
     if (!bl__stage_is_body()) return false;
     record->checkpoint_count++;
     return inject(record);

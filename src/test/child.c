@@ -25,10 +25,11 @@
 #include "test/schedule.h"
 #include "test/stage.h"
 #include "test/unwind.h"
+#include "test/virtual.h"
 
 const struct bl__test_settings *bl__test_settings;
 
-#define VIRTUAL_TIMEOUT BL_SEC(24 * 3600)
+#define VIRTUAL_TIMEOUT BL__VIRTUAL_MAX
 #define REAL_TIMEOUT    BL_SEC(20)
 
 void bl__child_end(const char *why) {

@@ -29,6 +29,7 @@
 #include "test/host.h"
 #include "test/memory.h"
 #include "test/unwind.h"
+#include "test/virtual.h"
 
 enum {
     TREE_BYTES = 4096,
@@ -121,10 +122,14 @@ static bool is_dead(void) {
 
 /* The phase has taken too long: ends what it is doing. */
 static void expire(const char *message) {
+    char buffer[200];
+    struct bl__text note = bl__text_in(buffer, sizeof buffer);
     bool is_body = atomic_load(&bl__test_record->phase) == BL__PHASE_BODY;
     stage.ends = BL_FOREVER;
     bl__record_trouble(is_body ? BL_TEST_TIMEOUT : BL_TEST_BROKEN, "%s",
                        message);
+    bl__virtual_describe(&note);
+    bl__record_note(note.data);
     note_tree();
     if (is_body) {
         cancel_guard("the time limit of the test");
@@ -152,10 +157,13 @@ static void on_limit(void *context) {
     expire("DEADLOCK: every task waits, and nothing can wake one");
 }
 
-void bl__stage_check_time(void) {
+void bl__stage_check_time(bool is_ending) {
     if (stage.ends == BL_FOREVER) return;
-    if (bl_now() < stage.ends) return;
-    expire_by_clock();
+    if (bl_now() >= stage.ends) {
+        expire_by_clock();
+    } else if (!is_ending && !stage.has_own_timeout) {
+        expire("TIMEOUT: it polls, and would never end");
+    }
 }
 
 void bl__stage_hurry(void) {
@@ -178,6 +186,7 @@ static void after_block(void *context) {
 }
 
 static void start_phase(enum bl__test_phase phase) {
+    bl__virtual_start();
     stage.ends = bl_ns_add(bl_now(), stage.timeout);
     set_phase(phase);
 }

@@ -22,9 +22,10 @@ void bl__stage_stop(void);
 
 /*
  * Looks at the time, at each checkpoint: a test that is over its limit is
- * cancelled.
+ * cancelled, and so is one without a limit of its own that would never get
+ * there (`is_ending` is false).
  */
-void bl__stage_check_time(void);
+void bl__stage_check_time(bool is_ending);
 
 /*
  * Says that the test has used up most of its real time.  Safe in a signal

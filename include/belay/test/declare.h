@@ -42,8 +42,8 @@ enum {
 typedef struct bl_test_options {
     size_t size; /* set by the macro */
     /* Of the loop's clock, for the body: then the test is cancelled, its
-     * fixtures are torn down.  Default: a day of virtual time, 20 seconds of
-     * real time. */
+     * fixtures are torn down.  Default: ten years of virtual time or two
+     * million sleeps of one task, 20 seconds of real time. */
     bl_ns timeout;
     bl_ns watchdog;   /* of real time: then its process is killed; 30 s */
     const char *tags; /* words, for -k */
