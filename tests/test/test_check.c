@@ -127,7 +127,7 @@ TEST(a_condition_is_shown_as_written, .no_loop = true) {
 TEST(numbers_are_shown, .no_loop = true) {
     SAYS("numbers",
          "CHECK_EQ(minus_one, 4294967295u): -1 vs 4294967295\n"
-         "      minus_one = -1\n  tests",
+         "      minus_one = -1\n  ",
          "CHECK_NE(size, 3): 3 is 3\n      size = 3\n",
          "CHECK_LT(size, 3): 3 is not < 3\n",
          "CHECK_LE(size, 2): 3 is not <= 2\n",
