@@ -68,31 +68,80 @@ static const char *scope_name(bl_test_scope scope) {
     return (unsigned)scope <= BL_TEST_SCOPE_RUN ? names[scope] : "?";
 }
 
+/* A fixture may only need what lives at least as long. */
+static const char *scope_problem(const struct bl__fixture *fixture) {
+    if ((unsigned)fixture->options.scope > BL_TEST_SCOPE_RUN) {
+        return bl__host_format(
+            "fixture '%s' at %s:%d has an unknown .scope", fixture->name,
+            bl__test_short_path(fixture->file), fixture->line);
+    }
+    for (size_t i = 1; i <= fixture->need_count; i++) {
+        const struct bl__fixture *need = fixture->needs[i];
+        if (need->body == NULL) {
+            if (fixture->options.scope != BL_TEST_SCOPE_RUN) continue;
+            return bl__host_format(
+                "fixture '%s' (T_RUN, at %s:%d) needs PARAM '%s': there is one "
+                "T_RUN fixture for all tests, so it cannot vary",
+                fixture->name, bl__test_short_path(fixture->file),
+                fixture->line, need->name);
+        }
+        if (need->options.scope >= fixture->options.scope) continue;
+        return bl__host_format(
+            "fixture '%s' (%s, at %s:%d) needs '%s' (%s, at %s:%d), which does "
+            "not live as long",
+            fixture->name, scope_name(fixture->options.scope),
+            bl__test_short_path(fixture->file), fixture->line, need->name,
+            scope_name(need->options.scope), bl__test_short_path(need->file),
+            need->line);
+    }
+    return NULL;
+}
+
 /* Why a plan cannot be carried out, or NULL. */
 static const char *plan_problem(const struct plan *plan,
                                 const struct bl__test *test) {
     if (plan->error != NULL) return plan->error;
     for (size_t i = 0; i < plan->count; i++) {
         const struct bl__fixture *fixture = plan->fixtures[i];
-        if (fixture->options.scope != BL_TEST_SCOPE_TEST) {
-            return bl__host_format(
-                "fixture '%s' at %s:%d has .scope = %s, which is not "
-                "supported yet",
-                fixture->name, bl__test_short_path(fixture->file),
-                fixture->line, scope_name(fixture->options.scope));
-        }
+        const char *problem = scope_problem(fixture);
+        if (problem != NULL) return problem;
         if (fixture->body == NULL && fixture->value_count == 0) {
             return bl__host_format(
                 "PARAM '%s' at %s:%d has no values", fixture->name,
                 bl__test_short_path(fixture->file), fixture->line);
         }
-        if (fixture->body != NULL && test->options.no_loop) {
+        if (fixture->body != NULL && test->options.no_loop &&
+            fixture->options.scope != BL_TEST_SCOPE_RUN) {
             return bl__host_format("fixture '%s' is a task, and a test with "
                                    ".no_loop has none",
                                    fixture->name);
         }
     }
     return NULL;
+}
+
+/* What lives longer is set up earlier; dependencies stay in order. */
+static void plan_sort(struct plan *plan) {
+    struct plan sorted = { .count = 0 };
+    for (int scope = BL_TEST_SCOPE_RUN; scope >= 0; scope--) {
+        for (size_t i = 0; i < plan->count; i++) {
+            struct bl__fixture *fixture = plan->fixtures[i];
+            int own = fixture->body == NULL ? BL_TEST_SCOPE_RUN
+                                            : (int)fixture->options.scope;
+            if (own == scope) sorted.fixtures[sorted.count++] = fixture;
+        }
+    }
+    memcpy(plan->fixtures, sorted.fixtures,
+           plan->count * sizeof plan->fixtures[0]);
+}
+
+bool bl__fixture_needs(const struct bl__fixture *fixture,
+                       const struct bl__fixture *other) {
+    for (size_t i = 1; i <= fixture->need_count; i++) {
+        if (fixture->needs[i] == other) return true;
+        if (bl__fixture_needs(fixture->needs[i], other)) return true;
+    }
+    return false;
 }
 
 static void plan_make(struct plan *plan, const struct bl__test *test) {
@@ -107,6 +156,7 @@ static void plan_make(struct plan *plan, const struct bl__test *test) {
         plan_add(plan, test->needs[i]);
     }
     plan->error = plan_problem(plan, test);
+    if (plan->error == NULL) plan_sort(plan);
 }
 
 size_t bl__case_find(const struct bl__test_case *test_case,

@@ -10,7 +10,8 @@
 /*
  * A case: a test with one value for each PARAM that it depends on.
  *
- * Its fixtures are in the order of set-up: each behind those it needs.
+ * Its fixtures are in the order of set-up: the longer a fixture lives, the
+ * earlier; and each behind those it needs.
  */
 struct bl__test_case {
     const struct bl__test *test;
@@ -21,6 +22,7 @@ struct bl__test_case {
     size_t fixture_count;
     const void **values; /* beside fixtures: the value of a PARAM, or NULL */
     const char *error;   /* why it can never run; NULL if it can */
+    const char *skip;    /* why it is skipped, once it was asked; or NULL */
 };
 
 struct bl__test_cases {
@@ -33,6 +35,10 @@ struct bl__test_cases {
 
 /* Lists all cases, in the order of the sources. */
 void bl__cases_make(struct bl__test_cases *cases);
+
+/* Whether `fixture` needs `other`, or something that does. */
+bool bl__fixture_needs(const struct bl__fixture *fixture,
+                       const struct bl__fixture *other);
 
 /* Returns where `needed` stands in the case's fixtures. */
 size_t bl__case_find(const struct bl__test_case *test_case,

@@ -27,10 +27,10 @@
 #include "test/unwind.h"
 #include "test/virtual.h"
 
-const struct bl__test_settings *bl__test_settings;
-
 #define VIRTUAL_TIMEOUT BL__VIRTUAL_MAX
 #define REAL_TIMEOUT    BL_SEC(20)
+
+const struct bl__test_settings *bl__test_settings;
 
 void bl__child_end(const char *why) {
     /* The failure that led here is in the record already. */
@@ -53,7 +53,8 @@ static void run_plain(const struct bl__test_job *job) {
     struct bl__test_record *record = bl__test_record;
     struct bl__fixtures fixtures;
     bool is_oom = job->mode == BL__JOB_OOM || job->mode == BL__JOB_OOM_FROM;
-    bl__fixtures_init(&fixtures, job->test_case);
+    bl__fixtures_init(&fixtures);
+    bl__fixtures_begin(&fixtures, job->test_case);
     atomic_store(&record->phase, BL__PHASE_BODY);
     bl__memory_count_start(is_oom ? job->number : 0,
                            job->mode == BL__JOB_OOM_FROM);
@@ -75,26 +76,38 @@ static bl_clock_kind clock_of(const bl_test_options *options) {
     return BL_CLOCK_VIRTUAL;
 }
 
-static void run_in_loop(const struct bl__test_settings *settings,
-                        const bl_test_options *options) {
+bl_ns bl__child_timeout(bool *is_own) {
+    const bl_test_options *options = &bl__test_job->test_case->test->options;
+    bl_ns timeout = options->timeout;
+    if (bl__test_settings->timeout > 0) timeout = bl__test_settings->timeout;
+    *is_own = timeout > 0;
+    if (*is_own) return timeout;
+    return options->clock == BL_TEST_CLOCK_REAL ? REAL_TIMEOUT
+                                                : VIRTUAL_TIMEOUT;
+}
+
+static void run_in_loop(const struct bl__orders *orders) {
+    const bl_test_options *options = &bl__test_job->test_case->test->options;
     bl_loop_options loop = {
         .size = sizeof loop,
-        .driver = options->driver != BL_DRIVER_DEFAULT ? options->driver
-                                                       : settings->driver,
+        .driver = options->driver != BL_DRIVER_DEFAULT
+                      ? options->driver
+                      : bl__test_settings->driver,
         .clock = clock_of(options),
         .signals = BL_SIGNALS_HOST,
         .stack_bytes = options->stack_bytes,
         .choose = bl__schedule_seam(),
         .on_checkpoint = bl__checkpoint_seam,
     };
-    bl_ns timeout = options->timeout;
-    if (settings->timeout > 0) timeout = settings->timeout;
-    bool is_own = timeout > 0;
-    if (!is_own) {
-        timeout = options->clock == BL_TEST_CLOCK_REAL ? REAL_TIMEOUT
-                                                       : VIRTUAL_TIMEOUT;
-    }
-    bl__stage_run(&loop, timeout, is_own);
+    bl__stage_run(&loop, orders);
+}
+
+/* One job, and then the end. */
+static enum bl__order next_of_one(void *context) {
+    bool *is_given = context;
+    if (*is_given) return BL__ORDER_END;
+    *is_given = true;
+    return BL__ORDER_RUN;
 }
 
 /* ---- all of it ----------------------------------------------------------- */
@@ -110,25 +123,54 @@ static void prepare_for_crash(const bl_test_options *options) {
     bl__crash_watch(!options->no_loop);
 }
 
+void bl__child_turn_to(const struct bl__test_job *job) {
+    bl__test_job = job;
+    bl__log_start();
+    bl__probes_start();
+    bl__schedule_start(job, bl__test_settings->is_shuffled,
+                       bl__test_settings->seed);
+}
+
+static void begin(const struct bl__test_settings *settings,
+                  const struct bl__test_job *job,
+                  struct bl__test_record *record) {
+    bl__test_settings = settings;
+    bl__test_record = record;
+    bl__child_turn_to(job);
+    if (settings->isolation != BL__ISOLATE_NONE) {
+        prepare_for_crash(&job->test_case->test->options);
+    }
+}
+
+static void end(void) {
+    const bl_test_options *options = &bl__test_job->test_case->test->options;
+    atomic_store(&bl__test_record->phase, BL__PHASE_LEAKS);
+    if (!options->may_leak && !bl__test_record->is_unwound) bl__leaks_check();
+    bl__record_finish();
+    fflush(NULL);
+    atomic_store(&bl__test_record->phase, BL__PHASE_DONE);
+}
+
 void bl__child_run(const struct bl__test_settings *settings,
                    const struct bl__test_job *job,
                    struct bl__test_record *record) {
-    const bl_test_options *options = &job->test_case->test->options;
-    bl__test_record = record;
-    bl__test_job = job;
-    bl__test_settings = settings;
-    if (settings->isolation != BL__ISOLATE_NONE) prepare_for_crash(options);
-    bl__log_start();
-    bl__probes_start();
-    bl__schedule_start(job, settings->is_shuffled, settings->seed);
-    if (options->no_loop) {
+    bool is_given = false;
+    const struct bl__orders orders = { .next = next_of_one,
+                                       .context = &is_given };
+    begin(settings, job, record);
+    if (job->test_case->test->options.no_loop) {
         run_plain(job);
     } else {
-        run_in_loop(settings, options);
+        run_in_loop(&orders);
     }
-    atomic_store(&record->phase, BL__PHASE_LEAKS);
-    if (!options->may_leak && !record->is_unwound) bl__leaks_check();
-    bl__record_finish();
-    fflush(NULL);
-    atomic_store(&record->phase, BL__PHASE_DONE);
+    end();
+}
+
+void bl__child_serve(const struct bl__test_settings *settings,
+                     const struct bl__test_job *first,
+                     const struct bl__orders *orders,
+                     struct bl__test_record *record) {
+    begin(settings, first, record);
+    run_in_loop(orders);
+    end();
 }

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test/anchor.h"
 #include "test/host.h"
 #include "test/stage.h"
 #include "test/unwind.h"
@@ -39,8 +40,8 @@ enum fixture_state {
 struct bl__fixture_run {
     struct bl__fixtures *all;
     const struct bl__fixture *fixture;
-    const void *value; /* what YIELD gave, or the value of a PARAM */
-    void *slot;        /* where YIELD puts it */
+    const struct bl__test_case *home; /* for which it was set up */
+    void *slot;                       /* where YIELD puts its value */
     bl_task *task;
     bl_group guard;
     bl_park park; /* in YIELD */
@@ -76,7 +77,7 @@ static const void *const *collect(const struct bl__fixtures *all,
                                   size_t count, const void **values) {
     for (size_t i = 1; i <= count; i++) {
         size_t at = bl__case_find(all->test_case, needs[i]);
-        values[i - 1] = all->runs[at].value;
+        values[i - 1] = all->values[at];
     }
     return values + count; /* the thunks count from the end */
 }
@@ -135,7 +136,10 @@ static int fixture_main(void *arg) {
 /* ---- YIELD -------------------------------------------------------------- */
 
 static void on_alarm(void *context) {
-    (void)context;
+    struct bl__fixture_run *run = context;
+    if (run->fixture->options.scope != BL_TEST_SCOPE_TEST) {
+        run->all->has_died = true;
+    }
     bl__stage_stop();
 }
 
@@ -168,7 +172,6 @@ bl_test_outcome bl__fixture_yield(struct bl__fixture_run *run) {
         return bl__test_record->outcome;
     }
     bl_timer_stop(&run->limit);
-    run->value = run->slot;
     run->state = FIXTURE_STANDING;
     bl_waitq_serve_all(&run->all->line, 0);
 
@@ -235,16 +238,20 @@ static void arm(struct bl__fixture_run *run, bl_ns limit) {
     bl_timer_start(bl_loop_running(), &run->limit, bl_ns_add(bl_now(), limit));
 }
 
-static bool set_up(struct bl__fixtures *all, struct bl__fixture_run *run) {
+static bool spawn(struct bl__fixtures *all, struct bl__fixture_run *run) {
     const bl_spawn_options options = { .size = sizeof options,
                                        .name = run->fixture->name };
     int rc =
         bl_spawn_with(&all->group, fixture_main, run, &options, &run->task);
-    if (rc < 0) {
-        bl__record_trouble(BL_TEST_BROKEN, "fixture '%s' cannot be spawned: %s",
-                           run->fixture->name, bl_error_name(rc));
-        return false;
-    }
+    if (rc == 0) return true;
+    bl__record_trouble(BL_TEST_BROKEN, "fixture '%s' cannot be spawned: %s",
+                       run->fixture->name, bl_error_name(rc));
+    run->state = FIXTURE_ENDED;
+    return false;
+}
+
+static bool set_up(struct bl__fixtures *all, struct bl__fixture_run *run) {
+    if (!spawn(all, run)) return false;
     all->current = run;
     arm(run, run->fixture->options.setup_timeout);
     wait_until(all, FIXTURE_STANDING, "set-up");
@@ -266,56 +273,188 @@ static void tear_down(struct bl__fixtures *all, struct bl__fixture_run *run) {
     all->current = NULL;
 }
 
-bool bl__fixtures_set_up(struct bl__fixtures *all, bl_group *owner) {
-    if (!all->has_tasks) return true;
+/* ---- those that stand ---------------------------------------------------- */
+
+static void add(struct bl__fixtures *all, struct bl__fixture_run *run) {
+    if (all->stand_count == all->stand_capacity) {
+        all->stand_capacity = all->stand_capacity * 2 + 8;
+        all->stands = bl__host_resize(all->stands, all->stand_capacity *
+                                                       sizeof all->stands[0]);
+    }
+    all->stands[all->stand_count++] = run;
+}
+
+/* Tears down the one at `index`, and forgets it. */
+static void remove_at(struct bl__fixtures *all, size_t index) {
+    struct bl__fixture_run *run = all->stands[index];
+    tear_down(all, run);
+    all->stand_count--;
+    memmove(&all->stands[index], &all->stands[index + 1],
+            (all->stand_count - index) * sizeof all->stands[0]);
+    free(run->slot);
+    free(run);
+}
+
+static bool is_planned(const struct bl__test_case *test_case,
+                       const struct bl__fixture *fixture) {
+    for (size_t i = 0; i < test_case->fixture_count; i++) {
+        if (test_case->fixtures[i] == fixture) return true;
+    }
+    return false;
+}
+
+/* Whether each PARAM that it needs has the value with which it was set up. */
+static bool has_same_params(const struct bl__fixture_run *run,
+                            const struct bl__test_case *test_case) {
+    const struct bl__test_case *home = run->home;
+    for (size_t i = 0; i < home->fixture_count; i++) {
+        if (home->fixtures[i]->body != NULL) continue;
+        if (!bl__fixture_needs(run->fixture, home->fixtures[i])) continue;
+        size_t at = bl__case_find(test_case, home->fixtures[i]);
+        if (home->values[i] != test_case->values[at]) return false;
+    }
+    return true;
+}
+
+static bool is_foreign(const struct bl__fixture_run *run,
+                       const struct bl__test_case *test_case) {
+    if (run->fixture->options.scope == BL_TEST_SCOPE_MODULE &&
+        strcmp(run->home->test->file, test_case->test->file) != 0) {
+        return true;
+    }
+    return is_planned(test_case, run->fixture) &&
+           !has_same_params(run, test_case);
+}
+
+/* Whether the one at `index` does not fit, or needs one that does not. */
+static bool must_go(const struct bl__fixtures *all, size_t index) {
+    const struct bl__fixture_run *run = all->stands[index];
+    if (is_foreign(run, all->test_case)) return true;
+    for (size_t i = 0; i < index; i++) {
+        if (bl__fixture_needs(run->fixture, all->stands[i]->fixture) &&
+            must_go(all, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void bl__fixtures_retire(struct bl__fixtures *all) {
+    for (size_t i = all->stand_count; i-- > 0;) {
+        if (must_go(all, i)) remove_at(all, i);
+    }
+}
+
+static struct bl__fixture_run *find_standing(const struct bl__fixtures *all,
+                                             const struct bl__fixture *one) {
+    for (size_t i = 0; i < all->stand_count; i++) {
+        if (all->stands[i]->fixture == one) return all->stands[i];
+    }
+    return NULL;
+}
+
+/* ---- what the root asks for ---------------------------------------------- */
+
+static void open_group(struct bl__fixtures *all, bl_group *owner) {
     const bl_spawn_options options = { .size = sizeof options,
                                        .name = "fixtures" };
     bl_waiter waiter;
+    if (all->is_open) return;
     int rc = bl_spawn_with(owner, keeper_main, all, &options, NULL);
     if (rc < 0) bl__host_die("the fixtures cannot be hosted");
     while (!all->is_open) {
         BL_IGNORE(
             bl_waitq_wait_shielded(&all->line, &waiter, "the fixtures", all));
     }
-    for (size_t i = 0; i < all->test_case->fixture_count; i++) {
-        if (all->runs[i].fixture->body == NULL) continue;
-        if (!set_up(all, &all->runs[i])) return false;
+}
+
+static struct bl__fixture_run *make(struct bl__fixtures *all,
+                                    const struct bl__fixture *fixture) {
+    struct bl__fixture_run *run = bl__host_alloc(sizeof *run);
+    run->all = all;
+    run->fixture = fixture;
+    run->home = all->test_case;
+    run->slot = bl__host_alloc(fixture->value_bytes);
+    bl_timer_init(&run->limit, on_limit, run);
+    return run;
+}
+
+bool bl__fixtures_set_up(struct bl__fixtures *all, bl_group *owner,
+                         bl_test_scope narrowest) {
+    const struct bl__test_case *test_case = all->test_case;
+    for (size_t i = 0; i < test_case->fixture_count; i++) {
+        struct bl__fixture *fixture = test_case->fixtures[i];
+        if (fixture->options.scope < narrowest || all->values[i] != NULL) {
+            continue;
+        }
+        struct bl__fixture_run *run = find_standing(all, fixture);
+        if (run == NULL) {
+            open_group(all, owner);
+            run = make(all, fixture);
+            add(all, run);
+            if (!set_up(all, run)) return false;
+        }
+        all->values[i] = run->slot;
     }
     return true;
 }
 
-void bl__fixtures_tear_down(struct bl__fixtures *all) {
-    if (!all->has_tasks) return;
-    for (size_t i = all->test_case->fixture_count; i-- > 0;) {
-        if (all->runs[i].task != NULL) tear_down(all, &all->runs[i]);
+void bl__fixtures_tear_down(struct bl__fixtures *all, bl_test_scope widest) {
+    for (size_t i = all->stand_count; i-- > 0;) {
+        const struct bl__fixture_run *run = all->stands[i];
+        bool is_failed = run->state != FIXTURE_STANDING;
+        if (is_failed || run->fixture->options.scope <= widest) {
+            remove_at(all, i);
+        }
     }
+}
+
+struct search {
+    const struct bl__fixtures *all;
+    bool has_found;
+};
+
+static bool is_child_of_fixture(const bl_task_view *view, void *context) {
+    struct search *search = context;
+    for (size_t i = 0; i < search->all->stand_count; i++) {
+        const struct bl__fixture_run *run = search->all->stands[i];
+        if (view->parent_id == bl_task_id(run->task)) search->has_found = true;
+    }
+    return !search->has_found;
+}
+
+bool bl__fixtures_have_tasks(const struct bl__fixtures *all) {
+    struct search search = { .all = all };
+    if (all->stand_count == 0) return false;
+    bl_inspect_tasks(bl_loop_running(), is_child_of_fixture, &search);
+    return search.has_found;
+}
+
+void bl__fixtures_close(struct bl__fixtures *all) {
     all->is_dismissed = true;
     bl_waitq_serve_all(&all->line, 0);
 }
 
 /* ---- beginning and end --------------------------------------------------- */
 
-void bl__fixtures_init(struct bl__fixtures *all,
-                       const struct bl__test_case *test_case) {
-    size_t count = test_case->fixture_count;
-    *all = (struct bl__fixtures){ .test_case = test_case };
+void bl__fixtures_init(struct bl__fixtures *all) {
+    *all = (struct bl__fixtures){ .test_case = NULL };
     bl_waitq_init(&all->line);
-    all->runs = bl__host_alloc(count * sizeof all->runs[0]);
+}
+
+void bl__fixtures_begin(struct bl__fixtures *all,
+                        const struct bl__test_case *test_case) {
+    size_t count = test_case->fixture_count;
+    all->test_case = test_case;
+    all->values = bl__host_resize(all->values, count * sizeof all->values[0]);
     for (size_t i = 0; i < count; i++) {
-        struct bl__fixture_run *run = &all->runs[i];
-        run->all = all;
-        run->fixture = test_case->fixtures[i];
-        run->value = test_case->values[i];
-        bl_timer_init(&run->limit, on_limit, run);
-        if (run->fixture->body == NULL) continue;
-        all->has_tasks = true;
-        run->slot = bl__host_alloc(run->fixture->value_bytes);
+        const struct bl__fixture *fixture = test_case->fixtures[i];
+        all->values[i] = test_case->values[i];
+        if (all->values[i] == NULL) all->values[i] = bl__anchor_value(fixture);
     }
 }
 
 void bl__fixtures_done(struct bl__fixtures *all) {
-    for (size_t i = 0; i < all->test_case->fixture_count; i++) {
-        free(all->runs[i].slot);
-    }
-    free(all->runs);
+    free(all->stands);
+    free(all->values);
 }

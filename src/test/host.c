@@ -110,6 +110,13 @@ double bl__host_slowness(void) {
     return 1;
 }
 
+/* Whether `found` stands at the start of a line, or behind "==PID==" there. */
+static bool begins_line(const char *output, const char *found) {
+    while (found > output && strchr("=0123456789", found[-1]) != NULL)
+        found--;
+    return found == output || found[-1] == '\n';
+}
+
 const char *bl__host_complaint(const char *output) {
     static const char *const words[] = {
         "WARNING: ThreadSanitizer: ",
@@ -119,6 +126,8 @@ const char *bl__host_complaint(const char *output) {
     if (__asan_init == NULL && __tsan_init == NULL) return NULL;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         const char *found = strstr(output, words[i]);
+        while (found != NULL && !begins_line(output, found))
+            found = strstr(found + 1, words[i]);
         if (found != NULL) return found;
     }
     return NULL;

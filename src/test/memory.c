@@ -38,9 +38,11 @@ enum {
 struct entry {
     uintptr_t key; /* ~address, or 0 */
     size_t bytes;
-    uint64_t number; /* of the allocation, in the life of the process */
+    uint64_t number;   /* of the allocation, in the life of the process */
+    const char *label; /* of the test that allocated it, or NULL */
     void *frames[FRAMES_MAX];
     int frame_count;
+    bool is_forgiven; /* no leak, whatever becomes of it */
 };
 
 static struct {
@@ -49,6 +51,8 @@ static struct {
     size_t capacity;
     size_t count;
     uint64_t number_last;
+    uint64_t label_start; /* number_last when the label was set */
+    const char *label;
     bool is_counting;
     bool is_lasting;
     bool has_failed;
@@ -128,13 +132,14 @@ static bool must_fail(void) {
 static void *enter(void *block, size_t bytes) {
     struct entry entry = { .key = ~(uintptr_t)block,
                            .bytes = bytes,
-                           .number = memory.number_last };
+                           .number = memory.number_last,
+                           .label = memory.label };
     if (block == NULL) return NULL;
     if (!grow()) {
         free(block);
         return NULL;
     }
-    if (entry.number <= TRACED_BLOCKS) {
+    if (entry.number - memory.label_start <= TRACED_BLOCKS) {
         entry.frame_count = backtrace(entry.frames, FRAMES_MAX);
     }
     insert(&entry);
@@ -230,28 +235,51 @@ static int compare_numbers(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
+void bl__memory_label(const char *id) {
+    pthread_mutex_lock(&memory.mutex);
+    memory.label = id;
+    memory.label_start = memory.number_last;
+    pthread_mutex_unlock(&memory.mutex);
+}
+
+void bl__memory_forgive(void) {
+    pthread_mutex_lock(&memory.mutex);
+    for (size_t i = 0; i < memory.capacity; i++) {
+        struct entry *entry = &memory.entries[i];
+        if (entry->number > memory.label_start) entry->is_forgiven = true;
+    }
+    pthread_mutex_unlock(&memory.mutex);
+}
+
 /* The runner turns <pc ...> into the name of the function. */
 static void describe(struct bl__text *text, const struct entry *entry) {
-    bl__text_add(text, "%zu bytes, allocation %llu\n", entry->bytes,
-                 (unsigned long long)entry->number);
+    bl__text_add(text, "%zu bytes, allocation %llu%s%s\n", entry->bytes,
+                 (unsigned long long)entry->number,
+                 entry->label != NULL ? ", in " : "",
+                 entry->label != NULL ? entry->label : "");
     for (int i = FRAMES_OURS; i < entry->frame_count; i++) {
         bl__text_add(text, "  <pc %p>\n", entry->frames[i]);
     }
 }
 
+/* Moves the entries of leaked blocks to the front.  Returns how many. */
+static size_t gather(void) {
+    size_t kept = 0;
+    for (size_t i = 0; i < memory.capacity; i++) {
+        const struct entry *entry = &memory.entries[i];
+        if (entry->key == 0 || entry->is_forgiven) continue;
+        memory.entries[kept++] = *entry;
+    }
+    if (kept > 0) {
+        qsort(memory.entries, kept, sizeof(struct entry), compare_numbers);
+    }
+    return kept;
+}
+
 size_t bl__memory_leaks(struct bl__text *text) {
     size_t shown = 0;
     pthread_mutex_lock(&memory.mutex);
-    size_t count = memory.count;
-    size_t kept = 0;
-    for (size_t i = 0; i < memory.capacity && kept < count; i++) {
-        if (memory.entries[i].key != 0) {
-            memory.entries[kept++] = memory.entries[i];
-        }
-    }
-    if (count > 0) {
-        qsort(memory.entries, count, sizeof(struct entry), compare_numbers);
-    }
+    size_t count = gather();
     for (; shown < count && shown < SHOWN_LEAKS_MAX; shown++) {
         describe(text, &memory.entries[shown]);
     }

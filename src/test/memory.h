@@ -22,6 +22,12 @@ uint64_t bl__memory_count_stop(void);
 /* Whether an allocation was made to fail since counting last began. */
 bool bl__memory_has_failed(void);
 
+/* Says which test allocates from now on: shown with leaks.  NULL: none. */
+void bl__memory_label(const char *id);
+
+/* Blocks that were allocated under the current label are no leaks. */
+void bl__memory_forgive(void);
+
 /*
  * Describes the blocks that are still there, and forgets them.  Returns how
  * many there were.

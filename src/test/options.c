@@ -101,16 +101,18 @@ static bool set_uncaptured(struct bl__test_settings *settings,
 
 static bool set_isolation(struct bl__test_settings *settings,
                           const char *value) {
-    bool is_none = strcmp(value, "none") == 0;
-    if (strcmp(value, "module") == 0) {
-        fprintf(stderr, "belay-test: --isolate module is not supported yet\n");
-        return false;
+    static const char *const words[] = {
+        [BL__ISOLATE_AUTO] = "auto",
+        [BL__ISOLATE_TEST] = "test",
+        [BL__ISOLATE_MODULE] = "module",
+        [BL__ISOLATE_NONE] = "none",
+    };
+    for (int i = 0; i <= BL__ISOLATE_NONE; i++) {
+        if (strcmp(value, words[i]) != 0) continue;
+        settings->isolation = (enum bl__isolation)i;
+        return true;
     }
-    if (!is_none && strcmp(value, "test") != 0 && strcmp(value, "auto") != 0) {
-        return false;
-    }
-    settings->isolation = is_none ? BL__ISOLATE_NONE : BL__ISOLATE_TEST;
-    return true;
+    return false;
 }
 
 static bool set_timeout(struct bl__test_settings *settings, const char *value) {
@@ -219,8 +221,8 @@ static const struct option options[] = {
     { "-v", NULL, set_verbose, "a line for each test" },
     { "-q", NULL, set_quiet, "failures and totals alone" },
     { "-s", NULL, set_uncaptured, "let tests write to the terminal" },
-    { "--isolate", "test|none", set_isolation,
-      "a process for each test, or none (for debuggers)" },
+    { "--isolate", "WHAT", set_isolation,
+      "auto, test, module: what has a process; none: for debuggers" },
     { "--timeout", "SEC", set_timeout, "limit of each test, by its own clock" },
     { "--watchdog", "SEC", set_watchdog, "limit of each test in real time" },
     { "--timeout-scale", "F", set_scale, "multiply the limits in real time" },

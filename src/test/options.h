@@ -7,8 +7,11 @@
 
 #include <belay/test.h>
 
+/* What gets a process of its own. */
 enum bl__isolation {
-    BL__ISOLATE_TEST,
+    BL__ISOLATE_AUTO,   /* a test, unless it shares fixtures with others */
+    BL__ISOLATE_TEST,   /* each test; then it shares none */
+    BL__ISOLATE_MODULE, /* a source file */
     BL__ISOLATE_NONE
 };
 

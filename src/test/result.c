@@ -52,6 +52,27 @@ void bl__result_explain(struct bl__result *result, char *found_by,
     result->replay = replay;
 }
 
+/* Puts `more` behind `*text`, which it replaces. */
+static void append(char **text, const char *more) {
+    char *both = bl__host_format("%s%s", *text != NULL ? *text : "", more);
+    free(*text);
+    *text = both;
+}
+
+void bl__result_add(struct bl__result *result, struct bl__worker *worker) {
+    struct bl__test_record *record = worker->record;
+    if (!bl__verdict_is_bad(worker->verdict)) return;
+    record->text[record->text_length] = '\0';
+    char *details = bl__crash_symbolize(record->text);
+    append(&result->details, details);
+    free(details);
+    if (worker->output != NULL) append(&result->output, worker->output);
+    if (bl__verdict_is_bad(result->verdict)) return;
+    result->verdict = worker->verdict;
+    free(result->headline);
+    result->headline = bl__host_format("%s", record->headline);
+}
+
 void bl__result_close(struct bl__result *result,
                       const struct bl__test_case *test_case) {
     const char *xfail = test_case->test->options.xfail;

@@ -37,6 +37,12 @@ void bl__result_make(struct bl__result *result, enum bl__verdict verdict,
 void bl__result_explain(struct bl__result *result, char *found_by,
                         char *replay);
 
+/*
+ * Adds what went wrong when the fixtures that the case shared with others were
+ * torn down, after it.
+ */
+void bl__result_add(struct bl__result *result, struct bl__worker *worker);
+
 /* Completes the result of `test_case`, which may be known to fail. */
 void bl__result_close(struct bl__result *result,
                       const struct bl__test_case *test_case);

@@ -2,43 +2,57 @@
 /*
  * test/runner.c - from a command line to an exit status
  *
- * Each selected case is a series of jobs, one after the other.  Several cases
- * run side by side, one per slot.
+ * The selected cases are put into units, which the slots take one after the
+ * other and work through side by side.  Each case is a series of jobs.
  *
- * Invariant: a slot with a process has a case; a case is reported once.
+ * Invariant: a slot with a running job has a case; a case is reported once.
  */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 
+#include "test/anchor.h"
 #include "test/case.h"
 #include "test/child.h"
 #include "test/host.h"
+#include "test/leaks.h"
 #include "test/match.h"
 #include "test/memory.h"
 #include "test/options.h"
 #include "test/replay.h"
 #include "test/report.h"
 #include "test/series.h"
+#include "test/unit.h"
 #include "test/worker.h"
 
 enum {
     WORKERS_MAX = 64
 };
 
+/*
+ * One case after the other goes through its jobs here.  Plain runs of cases
+ * that share fixtures are given to the shared process, all other jobs have
+ * their own.  The last case before the shared process tears fixtures down is
+ * reported when it has: what goes wrong then belongs to that case.
+ */
 struct slot {
-    struct bl__worker worker;
+    struct bl__worker own;
+    struct bl__worker shared;
+    struct bl__worker *active; /* what runs the current job; NULL: none */
     struct bl__series series;
-    size_t case_index;
-    bool is_busy;
+    struct bl__unit *unit; /* NULL: none */
+    size_t at;             /* the next case in it */
+    bool is_busy;          /* there is a case */
+    bool is_closing;       /* its result is complete but for the tear-down */
 };
 
 struct runner {
     struct bl__test_settings settings;
     struct bl__test_cases cases;
+    struct bl__units units;
+    struct bl__anchor anchor;
     size_t *selected;
     size_t selected_count;
-    size_t next;
     size_t done;
     struct slot *slots;
     int slot_count;
@@ -54,87 +68,162 @@ static void on_interrupt(int number) {
     interrupted = 1;
 }
 
-/* ---- the slots ----------------------------------------------------------- */
+/* ---- what comes next ----------------------------------------------------- */
+
+/* Whether the run has failed often enough, with `more` failures. */
+static bool is_enough(const struct runner *runner, size_t more) {
+    int max = runner->settings.failures_max;
+    if (interrupted) return true;
+    return max > 0 && runner->tally.failed + more >= (size_t)max;
+}
+
+/* Finds the next case of the slot.  False if there is none for it. */
+static bool find_case(struct runner *runner, struct slot *slot) {
+    if (is_enough(runner, 0)) return false;
+    if (slot->unit != NULL && slot->at < slot->unit->count) return true;
+    slot->unit = bl__units_take(&runner->units, NULL);
+    slot->at = 0;
+    return slot->unit != NULL;
+}
+
+/* Begins with the next case.  Returns whether it is to be run. */
+static bool begin_case(struct runner *runner, struct slot *slot) {
+    const struct bl__test_case *test_case = slot->unit->cases[slot->at++];
+    struct bl__series *series = &slot->series;
+    bool is_run;
+    slot->is_busy = true;
+    if (runner->replayed.test_case != NULL) {
+        is_run = bl__series_begin_replay(series, &runner->settings,
+                                         &runner->replayed);
+    } else {
+        is_run = bl__series_begin(series, &runner->settings, test_case);
+    }
+    if (!is_run) return false;
+    const char *problem = bl__anchor_problem(&runner->anchor, test_case);
+    if (problem != NULL) bl__series_refuse(series, problem);
+    return problem == NULL;
+}
 
 static void finish_case(struct runner *runner, struct slot *slot) {
-    struct bl__result *result = &runner->results[slot->case_index];
-    *result = slot->series.result;
-    bl__report_case(&runner->settings, result, &runner->tally);
+    size_t index =
+        (size_t)(slot->series.result.test_case - runner->cases.items);
+    runner->results[index] = slot->series.result;
+    bl__report_case(&runner->settings, &runner->results[index], &runner->tally);
     runner->done++;
     slot->is_busy = false;
+    slot->is_closing = false;
+    slot->active = NULL;
+}
+
+/* What the fixtures have to do that the slot's last case has shared. */
+static enum bl__order order_after(struct runner *runner, struct slot *slot) {
+    const struct bl__result *result = &slot->series.result;
+    bool is_failure =
+        result->is_xpass ||
+        (bl__verdict_is_bad(result->verdict) && !result->is_xfail);
+    if (is_enough(runner, is_failure ? 1 : 0)) return BL__ORDER_END;
+    if (slot->at < slot->unit->count) return BL__ORDER_RUN;
+    if (!slot->unit->has_session) return BL__ORDER_END;
+    struct bl__unit *next = bl__units_take(&runner->units, slot->unit);
+    if (next == NULL) return BL__ORDER_END;
+    slot->unit = next;
+    slot->at = 0;
+    return BL__ORDER_END_MODULE;
+}
+
+/* ---- the slots ----------------------------------------------------------- */
+
+static void end_series(struct runner *runner, struct slot *slot) {
+    struct bl__worker *shared = &slot->shared;
+    if (shared->pid != 0) {
+        enum bl__order order = order_after(runner, slot);
+        if (order != BL__ORDER_RUN) {
+            bl__worker_end(shared, &runner->settings,
+                           order == BL__ORDER_END_MODULE);
+            slot->active = shared;
+            slot->is_closing = true;
+            return;
+        }
+    }
+    finish_case(runner, slot);
+}
+
+/* Starts the job of the series.  False if it could not even be started. */
+static bool start_job(struct runner *runner, struct slot *slot) {
+    const struct bl__test_settings *settings = &runner->settings;
+    const struct bl__test_job *job = &slot->series.job;
+    struct bl__worker *shared = &slot->shared;
+    if (!slot->unit->is_shared || job->mode != BL__JOB_PLAIN) {
+        slot->active = &slot->own;
+        return bl__worker_start(slot->active, settings, job);
+    }
+    slot->active = shared;
+    if (shared->pid != 0 && !bl__worker_is_alive(shared)) {
+        bl__worker_collect(shared); /* ended by itself, after its last job */
+    }
+    if (shared->pid == 0) {
+        return bl__worker_start_shared(shared, settings, job);
+    }
+    bl__worker_give(shared, settings, job);
+    return true;
 }
 
 /* Runs the job of the series, and those that cannot even be started. */
 static void run_job(struct runner *runner, struct slot *slot) {
-    while (!bl__worker_start(&slot->worker, &runner->settings,
-                             &slot->series.job)) {
-        if (!bl__series_next(&slot->series, &slot->worker)) {
-            finish_case(runner, slot);
+    while (!start_job(runner, slot)) {
+        if (!bl__series_next(&slot->series, slot->active)) {
+            end_series(runner, slot);
             return;
         }
     }
 }
 
 static void after_job(struct runner *runner, struct slot *slot) {
-    if (bl__series_next(&slot->series, &slot->worker)) {
+    if (slot->is_closing) {
+        bl__result_add(&slot->series.result, slot->active);
+        bl__result_close(&slot->series.result, slot->series.job.test_case);
+        finish_case(runner, slot);
+    } else if (bl__series_next(&slot->series, slot->active)) {
         run_job(runner, slot);
     } else {
-        finish_case(runner, slot);
+        end_series(runner, slot);
     }
-}
-
-static bool may_start(const struct runner *runner) {
-    int max = runner->settings.failures_max;
-    if (interrupted) return false;
-    if (max > 0 && runner->tally.failed >= (size_t)max) return false;
-    return runner->next < runner->selected_count;
-}
-
-/* Begins with the next case.  Returns whether it is to be run. */
-static bool begin_case(struct runner *runner, struct slot *slot) {
-    slot->case_index = runner->selected[runner->next++];
-    slot->is_busy = true;
-    if (runner->replayed.test_case != NULL) {
-        return bl__series_begin_replay(&slot->series, &runner->settings,
-                                       &runner->replayed);
-    }
-    return bl__series_begin(&slot->series, &runner->settings,
-                            &runner->cases.items[slot->case_index]);
 }
 
 static void fill_slots(struct runner *runner) {
     for (int i = 0; i < runner->slot_count; i++) {
         struct slot *slot = &runner->slots[i];
-        while (!slot->is_busy && may_start(runner)) {
+        while (!slot->is_busy && find_case(runner, slot)) {
             if (begin_case(runner, slot)) {
                 run_job(runner, slot);
             } else {
-                finish_case(runner, slot);
+                end_series(runner, slot);
             }
         }
     }
 }
 
-/* Waits until a process ends or a limit is reached. */
+/* Waits until a process says something or ends, or a limit is reached. */
 static void wait_slots(struct runner *runner) {
-    struct pollfd fds[WORKERS_MAX];
+    struct pollfd fds[WORKERS_MAX * 2];
     bl_ns now = bl__host_now();
     bl_ns due = BL_FOREVER;
     for (int i = 0; i < runner->slot_count; i++) {
-        struct bl__worker *worker = &runner->slots[i].worker;
-        fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
-        if (worker->pid == 0) continue;
-        fds[i].fd = worker->pid_fd;
+        struct bl__worker *worker = runner->slots[i].active;
+        struct pollfd *pair = &fds[i * 2];
+        pair[0] = pair[1] = (struct pollfd){ .fd = -1, .events = POLLIN };
+        if (worker == NULL) continue;
+        pair[0].fd = worker->pid_fd;
+        pair[1].fd = worker->channel;
         bl_ns own = bl__worker_watch(worker, now);
         if (own < due) due = own;
     }
     int timeout_ms = due == BL_FOREVER ? -1 : (int)((due - now) / 1000000) + 1;
-    if (poll(fds, (nfds_t)runner->slot_count, timeout_ms) < 0) return;
+    if (poll(fds, (nfds_t)runner->slot_count * 2, timeout_ms) <= 0) return;
     for (int i = 0; i < runner->slot_count; i++) {
         struct slot *slot = &runner->slots[i];
-        if (fds[i].fd < 0 || fds[i].revents == 0) continue;
-        bl__worker_collect(&slot->worker);
-        after_job(runner, slot);
+        if (fds[i * 2].revents == 0 && fds[i * 2 + 1].revents == 0) continue;
+        if (bl__worker_look(slot->active)) after_job(runner, slot);
     }
 }
 
@@ -145,6 +234,20 @@ static bool is_any_busy(const struct runner *runner) {
     return false;
 }
 
+/*
+ * A shared process that waits for a case which will not come, because the run
+ * has failed elsewhere.  Its last case has been reported.
+ */
+static void dismiss(struct runner *runner, struct bl__worker *shared) {
+    bl__worker_end(shared, &runner->settings, false);
+    bl__worker_wait(shared);
+    if (!bl__verdict_is_bad(shared->verdict)) return;
+    fprintf(stderr, "belay-test: after %s: %s\n", shared->job.test_case->id,
+            shared->record->headline);
+    runner->tally.failed++;
+    runner->tally.broken++;
+}
+
 static void run_all(struct runner *runner) {
     for (;;) {
         fill_slots(runner);
@@ -152,25 +255,79 @@ static void run_all(struct runner *runner) {
         wait_slots(runner);
     }
     for (int i = 0; i < runner->slot_count; i++) {
-        bl__worker_close(&runner->slots[i].worker);
+        struct slot *slot = &runner->slots[i];
+        if (!interrupted && slot->shared.pid != 0) {
+            dismiss(runner, &slot->shared);
+        }
+        bl__worker_close(&slot->own);
+        bl__worker_close(&slot->shared);
     }
+}
+
+/* The T_RUN fixtures fail behind all cases, as one more. */
+static void finish_anchor(struct runner *runner) {
+    struct bl__result *result = &runner->results[runner->cases.count];
+    if (!bl__anchor_finish(&runner->anchor, &runner->settings)) return;
+    *result = runner->anchor.result;
+    bl__report_case(&runner->settings, result, &runner->tally);
+}
+
+/* ---- without processes --------------------------------------------------- */
+
+/* The job of the slot has been run here: goes on as if by a worker. */
+static void end_here(struct runner *runner, struct slot *slot) {
+    struct bl__worker *worker = &slot->own;
+    worker->job = slot->series.job;
+    worker->verdict = (enum bl__verdict)worker->record->outcome;
+    slot->series.is_single = true;
+    bl__series_next(&slot->series, worker);
+    finish_case(runner, slot);
+}
+
+/* Begins with the next case of the unit that is not refused. */
+static bool begin_here(struct runner *runner, struct slot *slot) {
+    while (!is_enough(runner, 0) && slot->at < slot->unit->count) {
+        if (begin_case(runner, slot)) return true;
+        finish_case(runner, slot);
+    }
+    return false;
+}
+
+/* The last case stays open until the fixtures have been torn down. */
+static enum bl__order next_here(void *context) {
+    struct runner *runner = context;
+    struct slot *slot = &runner->slots[0];
+    if (slot->active != NULL) {
+        size_t failures = slot->own.record->failure_count > 0 ? 1 : 0;
+        if (is_enough(runner, failures)) return BL__ORDER_END;
+        if (slot->at == slot->unit->count) return BL__ORDER_END;
+        end_here(runner, slot);
+        if (!begin_here(runner, slot)) return BL__ORDER_END;
+        bl__record_reset(slot->own.record);
+        bl__child_turn_to(&slot->series.job);
+    }
+    slot->active = &slot->own;
+    return BL__ORDER_RUN;
 }
 
 /* For debuggers: the tests run right here, one after the other. */
 static void run_here(struct runner *runner) {
     struct slot *slot = &runner->slots[0];
-    struct bl__worker *worker = &slot->worker;
+    const struct bl__orders orders = { .next = next_here,
+                                       .context = runner,
+                                       .is_shared = true };
     bl__memory_watch();
-    while (may_start(runner)) {
-        if (begin_case(runner, slot)) {
-            bl__record_reset(worker->record);
-            bl__child_run(&runner->settings, &slot->series.job, worker->record);
-            worker->job = slot->series.job;
-            worker->verdict = (enum bl__verdict)worker->record->outcome;
-            slot->series.is_single = true;
-            bl__series_next(&slot->series, worker);
+    while (find_case(runner, slot)) {
+        if (!begin_here(runner, slot)) continue;
+        const struct bl__test_job *job = &slot->series.job;
+        bl__record_reset(slot->own.record);
+        bl__leaks_note();
+        if (slot->unit->is_shared) {
+            bl__child_serve(&runner->settings, job, &orders, slot->own.record);
+        } else {
+            bl__child_run(&runner->settings, job, slot->own.record);
         }
-        finish_case(runner, slot);
+        if (slot->is_busy) end_here(runner, slot);
     }
 }
 
@@ -206,6 +363,11 @@ static int list_cases(const struct runner *runner) {
     return 0;
 }
 
+static void open_slot(struct slot *slot) {
+    bl__worker_open(&slot->own);
+    bl__worker_open(&slot->shared);
+}
+
 static void open_slots(struct runner *runner) {
     int count = runner->settings.worker_count;
     if (count < 1) count = 1;
@@ -213,20 +375,32 @@ static void open_slots(struct runner *runner) {
     runner->slot_count = count;
     runner->slots = bl__host_alloc((size_t)count * sizeof *runner->slots);
     for (int i = 0; i < count; i++)
-        bl__worker_open(&runner->slots[i].worker);
+        open_slot(&runner->slots[i]);
     runner->results =
-        bl__host_alloc(runner->cases.count * sizeof *runner->results);
+        bl__host_alloc((runner->cases.count + 1) * sizeof *runner->results);
 }
 
-static void catch_interrupts(void) {
+/* A debugger, and whoever uses one, wants to have them. */
+static void catch_interrupts(const struct bl__test_settings *settings) {
+    if (settings->isolation == BL__ISOLATE_NONE) return;
     struct sigaction action = { .sa_handler = on_interrupt };
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 }
 
+static int end_run(struct runner *runner, bl_ns began) {
+    size_t missing = 0;
+    if (interrupted) missing = runner->selected_count - runner->done;
+    bl__report_end(&runner->settings, runner->results, runner->cases.count + 1,
+                   missing, &runner->tally, bl__host_now() - began);
+    if (interrupted) return 2;
+    if (runner->selected_count == 0) return 5;
+    return runner->tally.failed > 0 ? 1 : 0;
+}
+
 int bl_test_main(int argc, char **argv) {
-    struct runner runner = { 0 };
+    static struct runner runner; /* to the end: nothing in it is a leak */
     int rc = bl__options_parse(&runner.settings, argc, argv);
     if (rc != 0) return rc > 0 ? 0 : 4;
     bl__cases_make(&runner.cases);
@@ -234,19 +408,18 @@ int bl_test_main(int argc, char **argv) {
     if (runner.settings.lists) return list_cases(&runner);
 
     bl_ns began = bl__host_now();
+    bl__units_make(&runner.units, &runner.cases, runner.selected,
+                   runner.selected_count, runner.settings.isolation);
+    bl__anchor_init(&runner.anchor, &runner.units);
     open_slots(&runner);
     bl__report_begin(&runner.settings, &runner.cases);
+    catch_interrupts(&runner.settings);
+    bl__anchor_start(&runner.anchor, &runner.settings);
     if (runner.settings.isolation == BL__ISOLATE_NONE) {
         run_here(&runner);
     } else {
-        catch_interrupts();
         run_all(&runner);
     }
-    size_t missing = 0;
-    if (interrupted) missing = runner.selected_count - runner.done;
-    bl__report_end(&runner.settings, runner.results, runner.cases.count,
-                   missing, &runner.tally, bl__host_now() - began);
-    if (interrupted) return 2;
-    if (runner.selected_count == 0) return 5;
-    return runner.tally.failed > 0 ? 1 : 0;
+    finish_anchor(&runner);
+    return end_run(&runner, began);
 }

@@ -5,6 +5,8 @@
  * One number says which block may run.  Who comes early waits in line; each
  * time the number moves, everybody in line looks again.
  */
+#include "test/sequence.h"
+
 #include <belay/test.h>
 
 #include "test/record.h"
@@ -17,6 +19,10 @@ enum {
 
 static int64_t turn;
 static bl_waitq line;
+
+void bl__sequence_reset(void) {
+    turn = 0;
+}
 
 static bool enter(struct bl__test_block *block) {
     bl_waiter waiter;

@@ -203,10 +203,8 @@ static bool after_trial(struct bl__series *series,
 /* The result of a case that is not run at all.  False if it is run. */
 static bool skip(struct bl__series *series) {
     const struct bl__test_case *test_case = series->job.test_case;
-    const bl_test_options *options = &test_case->test->options;
-    const char *why = options->skip;
+    const char *why = test_case->skip;
     enum bl__verdict verdict = BL__VERDICT_SKIPPED;
-    if (why == NULL && options->skip_if != NULL) why = options->skip_if();
     if (test_case->error != NULL) {
         why = test_case->error;
         verdict = BL__VERDICT_BROKEN;
@@ -234,6 +232,11 @@ bool bl__series_begin(struct bl__series *series,
                                       .mode = BL__JOB_PLAIN };
     begin(series, settings, &job);
     return !skip(series);
+}
+
+void bl__series_refuse(struct bl__series *series, const char *why) {
+    bl__result_make(&series->result, BL__VERDICT_BROKEN, why);
+    finish(series);
 }
 
 bool bl__series_begin_replay(struct bl__series *series,

@@ -34,6 +34,9 @@ bool bl__series_begin(struct bl__series *series,
                       const struct bl__test_settings *settings,
                       const struct bl__test_case *test_case);
 
+/* Ends a series that has just begun, because of `why`. */
+void bl__series_refuse(struct bl__series *series, const char *why);
+
 /* Begins with `job`, a replay, and will end with it. */
 bool bl__series_begin_replay(struct bl__series *series,
                              const struct bl__test_settings *settings,

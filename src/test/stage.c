@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test/stage.c - one run of a test inside a loop: set-up, body, tear-down
+ * test/stage.c - tests inside a loop: set-up, body, tear-down
+ *
+ * The loop of a process runs one test, or several that share fixtures, as its
+ * orders say.
  *
  *     root --- keeper --- [shield] --- fixture, fixture, ...
  *        \---- test, the body: [guard] --- what the body spawns
@@ -25,9 +28,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "test/child.h"
 #include "test/fixture.h"
 #include "test/host.h"
+#include "test/leaks.h"
 #include "test/memory.h"
+#include "test/sequence.h"
 #include "test/unwind.h"
 #include "test/virtual.h"
 
@@ -37,11 +43,14 @@ enum {
 };
 
 static struct {
+    const struct bl__orders *orders;
     struct bl__fixtures fixtures;
-    bl_loop_info before;
-    bl_group tests; /* of the root: the keeper and the body */
-    bl_group guard; /* of the body */
-    bl_waitq line;  /* the root, while the body runs */
+    bl_loop_info before;  /* when the loop began */
+    bl_loop_info at_test; /* when what outlives the test stood */
+    bl_ns began;          /* the test, by the loop's clock */
+    bl_group tests;       /* of the root: the keeper and the body */
+    bl_group guard;       /* of the body */
+    bl_waitq line;        /* the root, while the body runs */
     bl_timer limit;
     bl_call hurry;
     bl_ns timeout;
@@ -52,6 +61,9 @@ static struct {
     bool is_guarded;
     bool is_stopped;
     bool is_body_done;
+    bool has_busy_fixtures; /* some that outlive the test have tasks */
+    bool has_loop_leaks;    /* which have been recorded */
+    bool is_poisoned;       /* what went wrong would reach the next test */
 } stage;
 
 static void set_phase(enum bl__test_phase phase) {
@@ -227,6 +239,8 @@ static void judge(int rc) {
 /* The loop cancels the root when nothing can wake anybody. */
 static void judge_deadlock(void) {
     if (!bl_is_cancelled()) return;
+    stage.is_poisoned = true;
+    if (bl__test_record->is_deadlock) return; /* of a fixture */
     bl__test_record->is_deadlock = true;
     bl__record_trouble(BL_TEST_TIMEOUT, "DEADLOCK: every task waits, and "
                                         "nothing can wake one");
@@ -275,15 +289,13 @@ static void check_left(const char *what, uint64_t now, uint64_t before) {
     if (now <= before) return;
     bl__record_trouble(BL_TEST_BROKEN, "LEAK: %llu %s left in the loop",
                        (unsigned long long)(now - before), what);
+    stage.is_poisoned = true;
+    stage.has_loop_leaks = true;
 }
 
-static void check_leaks(void) {
+static void check_loop(const bl_loop_info *before) {
     bl_loop_info now;
-    const bl_loop_info *before = &stage.before;
     bl_loop_get_info(bl_loop_running(), &now);
-    bl__test_record->virtual_ns = bl_now();
-    if (bl__test_job->test_case->test->options.may_leak) return;
-    if (bl__test_record->is_unwound) return;
     check_left("tasks", now.tasks_alive, before->tasks_alive);
     check_left("armed timers", now.timers_armed, before->timers_armed);
     check_left("watches", now.watches, before->watches);
@@ -291,7 +303,83 @@ static void check_leaks(void) {
     check_left("open handles", now.handles, before->handles);
 }
 
+/* Whether leaks of the test count. */
+static bool must_be_clean(void) {
+    const bl_test_options *options = &bl__test_job->test_case->test->options;
+    return !options->may_leak && !bl__test_record->is_unwound;
+}
+
+/*
+ * After one of several tests of this loop.  Fixtures with tasks of their own
+ * may go on with what the test has begun: what is left then is nobody's for
+ * certain, until the end of the loop.
+ */
+static void check_test(void) {
+    BL_IGNORE(bl_settle()); /* cancelled: then it is the last test anyway */
+    bool is_exact = must_be_clean() && !stage.has_busy_fixtures;
+    if (is_exact) check_loop(&stage.at_test);
+    if (bl__leaks_check_test(is_exact)) stage.is_poisoned = true;
+    if (!must_be_clean()) bl__memory_forgive();
+    bl__memory_label(NULL);
+    if (stage.fixtures.has_died) stage.is_poisoned = true;
+}
+
 /* ---- the root ------------------------------------------------------------ */
+
+static void begin_test(void) {
+    stage.timeout = bl__child_timeout(&stage.has_own_timeout);
+    stage.began = bl_now();
+    stage.is_stopped = false;
+    stage.is_body_done = false;
+    bl__sequence_reset();
+    start_phase(BL__PHASE_SETUP);
+    bl__fixtures_begin(&stage.fixtures, bl__test_job->test_case);
+}
+
+/* Sets up what outlives the test, and notes how things are then. */
+static bool begin_shared(void) {
+    bl__fixtures_retire(&stage.fixtures);
+    if (!bl__fixtures_set_up(&stage.fixtures, &stage.tests,
+                             BL_TEST_SCOPE_MODULE)) {
+        return false;
+    }
+    stage.has_busy_fixtures = bl__fixtures_have_tasks(&stage.fixtures);
+    bl_loop_get_info(bl_loop_running(), &stage.at_test);
+    bl__leaks_note_test();
+    bl__memory_label(bl__test_job->test_case->id);
+    return true;
+}
+
+static void run_test(void) {
+    bool is_shared = stage.orders->is_shared;
+    begin_test();
+    bool has_begun = !is_shared || begin_shared();
+    if (has_begun && bl__fixtures_set_up(&stage.fixtures, &stage.tests,
+                                         BL_TEST_SCOPE_TEST)) {
+        run_body();
+    }
+    judge_deadlock();
+    start_phase(BL__PHASE_TEARDOWN);
+    bl__fixtures_tear_down(&stage.fixtures, BL_TEST_SCOPE_TEST);
+    set_phase(BL__PHASE_LEAKS);
+    if (is_shared && has_begun) check_test();
+    if (is_shared) bl__record_finish();
+    bl__test_record->virtual_ns = bl_now() - stage.began;
+}
+
+/* Runs what is ordered, until the end or something that would spread. */
+static void run_orders(void) {
+    while (!stage.is_poisoned) {
+        switch (stage.orders->next(stage.orders->context)) {
+        case BL__ORDER_RUN: run_test(); break;
+        case BL__ORDER_END_MODULE:
+            start_phase(BL__PHASE_TEARDOWN);
+            bl__fixtures_tear_down(&stage.fixtures, BL_TEST_SCOPE_MODULE);
+            break;
+        case BL__ORDER_END: return;
+        }
+    }
+}
 
 static int root_main(void *arg) {
     (void)arg;
@@ -299,31 +387,29 @@ static int root_main(void *arg) {
     bl_loop_get_info(bl_loop_running(), &stage.before);
     if (bl_group_enter(&stage.tests) < 0) bl__host_die("no group");
 
-    start_phase(BL__PHASE_SETUP);
-    if (bl__fixtures_set_up(&stage.fixtures, &stage.tests)) run_body();
-    judge_deadlock();
+    run_orders();
     start_phase(BL__PHASE_TEARDOWN);
-    bl__fixtures_tear_down(&stage.fixtures);
+    bl__fixtures_tear_down(&stage.fixtures, BL_TEST_SCOPE_RUN);
+    bl__fixtures_close(&stage.fixtures);
 
     BL_IGNORE(bl_group_exit(&stage.tests, 0)); /* its tasks have reported */
     bl_error_handled();
     bl_call_cancel(&stage.hurry);
     set_phase(BL__PHASE_LEAKS);
-    check_leaks();
+    if (must_be_clean() && !stage.has_loop_leaks) check_loop(&stage.before);
     return 0;
 }
 
-void bl__stage_run(const bl_loop_options *options, bl_ns timeout,
-                   bool has_own_timeout) {
+void bl__stage_run(const bl_loop_options *options,
+                   const struct bl__orders *orders) {
     bl_loop_options chosen = *options;
     chosen.after_block = after_block;
     memset(&stage, 0, sizeof stage);
-    stage.timeout = timeout;
-    stage.has_own_timeout = has_own_timeout;
+    stage.orders = orders;
     stage.ends = BL_FOREVER;
     bl_timer_init(&stage.limit, on_limit, NULL);
     bl_waitq_init(&stage.line);
-    bl__fixtures_init(&stage.fixtures, bl__test_job->test_case);
+    bl__fixtures_init(&stage.fixtures);
     stage.is_running = true;
     int rc = bl_run_with(root_main, NULL, &chosen);
     stage.is_running = false;

@@ -1,15 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test/stage.h - one run of a test inside a loop: set-up, body, tear-down
+ * test/stage.h - tests inside a loop: set-up, body, tear-down
  */
 #ifndef BL__TEST_STAGE_H
 #define BL__TEST_STAGE_H
 
 #include "test/record.h"
 
-/* Runs the test of the current job as tasks of a new loop. */
-void bl__stage_run(const bl_loop_options *options, bl_ns timeout,
-                   bool has_own_timeout);
+/* What a loop is told to do next. */
+enum bl__order {
+    BL__ORDER_RUN,        /* the test of bl__test_job, into bl__test_record */
+    BL__ORDER_END_MODULE, /* tear down what lives as long as a file */
+    BL__ORDER_END         /* tear down everything, and end */
+};
+
+struct bl__orders {
+    /* Called when what was ordered before is done; may block. */
+    enum bl__order (*next)(void *context);
+    void *context;
+    bool is_shared; /* there may be several tests */
+};
+
+/* Runs what is ordered as tasks of a new loop. */
+void bl__stage_run(const bl_loop_options *options,
+                   const struct bl__orders *orders);
 
 /* Adds where the calling code stands: "in task 'test' #4, tear-down of 'x'". */
 void bl__stage_where(struct bl__text *text);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test/worker.c - one process that runs one job
+ * test/worker.c - one process that runs jobs
  *
  * The process is forked, not executed, so parameters may be pointers.  It
  * leads a process group, which is killed when it has ended; what escapes into
  * a session of its own is found by the leak check of the process itself.
+ *
+ * A shared process runs several jobs.  It answers each order of the runner
+ * with one byte, and then blocks as a whole until the next comes: its fixtures
+ * notice nothing of the time in between.
  *
  * Output goes to a file in memory, not to a pipe: a grandchild that keeps the
  * descriptor open cannot hold the runner up.
@@ -12,19 +16,21 @@
 #include "test/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "test/case.h"
 #include "test/child.h"
-#include "test/crash.h"
 #include "test/host.h"
 #include "test/leaks.h"
 #include "test/memory.h"
@@ -44,6 +50,7 @@ void bl__worker_open(struct bl__worker *worker) {
     if (worker->record == MAP_FAILED) bl__host_die("no memory for a record");
     worker->pid_fd = -1;
     worker->output_fd = -1;
+    worker->channel = -1;
 }
 
 void bl__worker_close(struct bl__worker *worker) {
@@ -52,28 +59,60 @@ void bl__worker_close(struct bl__worker *worker) {
     free(worker->output);
 }
 
-static void judge_trouble(struct bl__worker *worker, const char *what) {
-    struct bl__test_record *record = worker->record;
-    int length =
-        snprintf(record->text + record->text_length,
-                 sizeof record->text - record->text_length, "  %s\n", what);
-    if (length > 0) record->text_length += (size_t)length;
-    if (record->text_length >= sizeof record->text) {
-        record->text_length = sizeof record->text - 1;
-    }
-    if (record->headline[0] == '\0') {
-        snprintf(record->headline, sizeof record->headline, "%.300s", what);
-        snprintf(record->culprit, sizeof record->culprit, "%.100s", what);
-    }
-}
+/* What the runner tells a shared process, and what that answers. */
+struct message {
+    enum bl__order order;
+    const struct bl__test_case *test_case; /* of BL__ORDER_RUN */
+};
 
 /* ---- in the child -------------------------------------------------------- */
 
+/* What a shared process has to do with the runner. */
+static struct {
+    int channel;
+    bool has_begun;
+    struct bl__test_job job;
+} service;
+
+/* Says that the order is done, and waits for the next. */
+static enum bl__order next_order(void *context) {
+    (void)context;
+    struct message message;
+    if (!service.has_begun) {
+        service.has_begun = true;
+        return BL__ORDER_RUN;
+    }
+    fflush(NULL);
+    atomic_store(&bl__test_record->phase, BL__PHASE_DONE);
+    if (send(service.channel, "", 1, MSG_NOSIGNAL) < 0) _exit(0);
+    if (read(service.channel, &message, sizeof message) !=
+        (ssize_t)sizeof message) {
+        _exit(0); /* the runner is gone */
+    }
+    if (message.order == BL__ORDER_RUN) {
+        service.job.test_case = message.test_case;
+        bl__child_turn_to(&service.job);
+    }
+    return message.order;
+}
+
+static void serve(const struct bl__worker *worker,
+                  const struct bl__test_settings *settings) {
+    const struct bl__orders orders = { .next = next_order, .is_shared = true };
+    service.job = worker->job;
+    bl__child_serve(settings, &service.job, &orders, worker->record);
+}
+
 BL__NORETURN
 static void run_child(struct bl__worker *worker,
-                      const struct bl__test_settings *settings) {
+                      const struct bl__test_settings *settings, pid_t runner) {
+    /* Whatever ends the runner ends its processes too. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != runner) _exit(1);
     setpgid(0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     if (worker->output_fd >= 0) {
         dup2(worker->output_fd, STDOUT_FILENO);
         dup2(worker->output_fd, STDERR_FILENO);
@@ -81,8 +120,13 @@ static void run_child(struct bl__worker *worker,
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     bl__memory_watch();
-    bl__leaks_note_descriptors();
-    bl__child_run(settings, &worker->job, worker->record);
+    bl__leaks_note();
+    service.channel = worker->channel;
+    if (worker->channel >= 0 && !worker->is_anchor) {
+        serve(worker, settings);
+    } else {
+        bl__child_run(settings, &worker->job, worker->record);
+    }
     bl__host_leave(0);
 }
 
@@ -98,47 +142,154 @@ static bl_ns limit_of(const struct bl__test_settings *settings,
     return (bl_ns)((double)limit * scale);
 }
 
-bool bl__worker_start(struct bl__worker *worker,
-                      const struct bl__test_settings *settings,
-                      const struct bl__test_job *job) {
+/* Prepares for `job`: an empty record, and its time begins. */
+static void begin_job(struct bl__worker *worker, const struct bl__test_job *job,
+                      const struct bl__test_settings *settings) {
     worker->job = *job;
     worker->is_warned = false;
+    worker->is_idle = false;
     worker->status = 0;
     free(worker->output);
     worker->output = NULL;
     bl__record_reset(worker->record);
     atomic_store(&worker->record->is_watchdogged, false);
-    worker->output_fd = -1;
-    if (!settings->is_uncaptured) {
-        worker->output_fd = memfd_create("output", 0);
-        if (worker->output_fd < 0) {
-            judge_trouble(worker, "memfd_create failed: the test did not run");
-            worker->verdict = BL__VERDICT_BROKEN;
-            return false;
-        }
-    }
-    fflush(NULL);
     worker->began = bl__host_now();
     worker->limit =
         settings->has_watchdog ? limit_of(settings, job) : BL_FOREVER;
+}
+
+static void close_descriptor(int *fd) {
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+}
+
+/*
+ * The test has not run: the reason is the machine's.  Returns false.
+ */
+static bool give_up(struct bl__worker *worker, const char *call) {
+    char text[120];
+    snprintf(text, sizeof text, "%s failed (%s): the test did not run", call,
+             strerrorname_np(errno));
+    bl__worker_blame(worker, text);
+    worker->verdict = BL__VERDICT_BROKEN;
+    close_descriptor(&worker->output_fd);
+    close_descriptor(&worker->channel);
+    return false;
+}
+
+/* Output is appended, so that a file cut between tests is filled anew. */
+static bool open_output(struct bl__worker *worker) {
+    worker->output_fd = memfd_create("output", MFD_CLOEXEC);
+    return worker->output_fd >= 0 &&
+           fcntl(worker->output_fd, F_SETFL, O_APPEND) == 0;
+}
+
+static bool start(struct bl__worker *worker,
+                  const struct bl__test_settings *settings, int other_end) {
+    pid_t self = getpid();
+    fflush(NULL);
     worker->pid = fork();
-    if (worker->pid == 0) run_child(worker, settings);
+    if (worker->pid == 0) {
+        close_descriptor(&other_end);
+        run_child(worker, settings, self);
+    }
     if (worker->pid < 0) {
         worker->pid = 0;
-        judge_trouble(worker, "fork failed: the test did not run");
-        worker->verdict = BL__VERDICT_BROKEN;
-        if (worker->output_fd >= 0) close(worker->output_fd);
-        return false;
+        return give_up(worker, "fork");
     }
     setpgid(worker->pid, worker->pid);
     worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
-    return true;
+    if (worker->pid_fd >= 0) return true;
+    int error = errno;
+    kill(worker->pid, SIGKILL);
+    waitpid(worker->pid, NULL, 0);
+    worker->pid = 0;
+    errno = error;
+    return give_up(worker, "pidfd_open");
+}
+
+bool bl__worker_start(struct bl__worker *worker,
+                      const struct bl__test_settings *settings,
+                      const struct bl__test_job *job) {
+    begin_job(worker, job, settings);
+    if (!settings->is_uncaptured && !open_output(worker)) {
+        return give_up(worker, "memfd_create");
+    }
+    return start(worker, settings, -1);
+}
+
+bool bl__worker_start_shared(struct bl__worker *worker,
+                             const struct bl__test_settings *settings,
+                             const struct bl__test_job *job) {
+    int ends[2];
+    begin_job(worker, job, settings);
+    if (!settings->is_uncaptured && !open_output(worker)) {
+        return give_up(worker, "memfd_create");
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        return give_up(worker, "socketpair");
+    }
+    worker->channel = ends[1]; /* the child's, until it is started */
+    bool has_started = start(worker, settings, ends[0]);
+    if (has_started) {
+        close(ends[1]);
+        worker->channel = ends[0];
+    } else {
+        close(ends[0]);
+    }
+    return has_started;
+}
+
+bool bl__worker_start_anchor(struct bl__worker *worker,
+                             const struct bl__test_settings *settings,
+                             const struct bl__test_job *job) {
+    worker->is_anchor = true;
+    return bl__worker_start_shared(worker, settings, job);
+}
+
+int bl__worker_own_channel(void) {
+    return service.channel;
+}
+
+bool bl__worker_is_alive(const struct bl__worker *worker) {
+    if (worker->pid == 0) return false;
+    struct pollfd end = { .fd = worker->pid_fd, .events = POLLIN };
+    return poll(&end, 1, 0) == 0;
+}
+
+static void order(struct bl__worker *worker, enum bl__order order_next) {
+    const struct message message = { .order = order_next,
+                                     .test_case = worker->job.test_case };
+    /* To a process that has just ended: its end will be noticed. */
+    BL_IGNORE(send(worker->channel, &message, sizeof message, MSG_NOSIGNAL) <
+              0);
+}
+
+void bl__worker_give(struct bl__worker *worker,
+                     const struct bl__test_settings *settings,
+                     const struct bl__test_job *job) {
+    begin_job(worker, job, settings);
+    if (worker->output_fd >= 0) {
+        BL_IGNORE(ftruncate(worker->output_fd, 0)); /* shown twice, at worst */
+    }
+    order(worker, BL__ORDER_RUN);
+}
+
+void bl__worker_end(struct bl__worker *worker,
+                    const struct bl__test_settings *settings,
+                    bool is_module_only) {
+    const struct bl__test_job job = worker->job;
+    begin_job(worker, &job, settings);
+    if (worker->output_fd >= 0) {
+        BL_IGNORE(ftruncate(worker->output_fd, 0)); /* shown twice, at worst */
+    }
+    order(worker, is_module_only ? BL__ORDER_END_MODULE : BL__ORDER_END);
 }
 
 /* ---- watching ------------------------------------------------------------ */
 
 bl_ns bl__worker_watch(struct bl__worker *worker, bl_ns now) {
-    if (worker->limit == BL_FOREVER) return BL_FOREVER;
+    if (worker->limit == BL_FOREVER || worker->is_idle) return BL_FOREVER;
     bl_ns due = worker->began + worker->limit;
     if (worker->is_warned) due += LAST_WORDS_NS;
     if (now < due) return due;
@@ -161,7 +312,7 @@ void bl__worker_kill(struct bl__worker *worker) {
     bl__worker_collect(worker);
 }
 
-/* ---- judging ------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 /* The head and the tail of what was printed. */
 static char *read_output(int fd) {
@@ -187,104 +338,50 @@ static char *read_output(int fd) {
     return text;
 }
 
-static enum bl__verdict judge_signal(struct bl__worker *worker, int number) {
-    char text[160];
-    struct bl__test_record *record = worker->record;
-    int expected = worker->job.test_case->test->options.signal;
-    if (number == expected && record->failure_count == 0) {
-        return BL__VERDICT_PASSED;
-    }
-    if (atomic_load(&record->is_watchdogged)) {
-        snprintf(text, sizeof text,
-                 "HANG: still running after %.1f s of real time, and killed",
-                 (double)worker->limit / 1e9);
-    } else {
-        snprintf(text, sizeof text, "killed by SIG%s (%s)",
-                 sigabbrev_np(number) ? sigabbrev_np(number) : "?",
-                 strsignal(number));
-    }
-    judge_trouble(worker, text);
-    if (record->crash_frame_count > 0) {
-        struct bl__text details =
-            bl__text_in(record->text + record->text_length,
-                        sizeof record->text - record->text_length);
-        bl__crash_describe(&details, record);
-        record->text_length += details.length;
-    }
-    return atomic_load(&record->is_watchdogged) ? BL__VERDICT_TIMEOUT
-                                                : BL__VERDICT_CRASHED;
-}
-
-static enum bl__verdict judge_outcome(const struct bl__test_record *record) {
-    switch (record->outcome) {
-    case BL_TEST_FAILED: return BL__VERDICT_FAILED;
-    case BL_TEST_TIMEOUT: return BL__VERDICT_TIMEOUT;
-    case BL_TEST_SKIPPED: return BL__VERDICT_SKIPPED;
-    case BL_TEST_BROKEN: return BL__VERDICT_BROKEN;
-    case BL_TEST_PASSED: break;
-    }
-    return BL__VERDICT_PASSED;
-}
-
-static enum bl__verdict judge(struct bl__worker *worker) {
-    char text[200];
-    const struct bl__test_record *record = worker->record;
-    const bl_test_options *options = &worker->job.test_case->test->options;
-
-    const char *complaint =
-        worker->output != NULL ? bl__host_complaint(worker->output) : NULL;
-    bool is_expected = WIFSIGNALED(worker->status) &&
-                       WTERMSIG(worker->status) == options->signal;
-    if (complaint != NULL && !is_expected) {
-        judge_trouble(worker, complaint);
-        return BL__VERDICT_CRASHED;
-    }
-    if (WIFSIGNALED(worker->status)) {
-        return judge_signal(worker, WTERMSIG(worker->status));
-    }
-    if (WEXITSTATUS(worker->status) != 0) {
-        snprintf(text, sizeof text, "its process exited with status %d",
-                 WEXITSTATUS(worker->status));
-        judge_trouble(worker, text);
-        return BL__VERDICT_CRASHED;
-    }
-    if (record->phase != BL__PHASE_DONE) {
-        judge_trouble(worker, "its process exited in the middle of the test");
-        return BL__VERDICT_CRASHED;
-    }
-    if (options->signal != 0 && record->outcome == BL_TEST_PASSED &&
-        !bl__job_is_injected(&worker->job)) {
-        judge_trouble(worker, "the expected signal did not come");
-        return BL__VERDICT_FAILED;
-    }
-    return judge_outcome(record);
-}
-
-/* What a test must print counts in its plain runs alone. */
-static void check_output(struct bl__worker *worker) {
-    const char *wanted = worker->job.test_case->test->options.output;
-    if (wanted == NULL) return;
-    if (worker->verdict != BL__VERDICT_PASSED) return;
-    if (worker->job.mode != BL__JOB_PLAIN) return;
-    if (worker->output != NULL && strstr(worker->output, wanted) != NULL) {
-        return;
-    }
-    judge_trouble(worker, "its output lacks the text that it must have:");
-    judge_trouble(worker, wanted);
-    worker->verdict = BL__VERDICT_FAILED;
+/* A child that has ended, and whatever it has left behind. */
+static void bury(struct bl__worker *worker) {
+    while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR) {}
+    kill(-worker->pid, SIGKILL);
+    worker->pid = 0;
+    close_descriptor(&worker->pid_fd);
+    close_descriptor(&worker->channel);
 }
 
 void bl__worker_collect(struct bl__worker *worker) {
-    while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR) {}
-    kill(-worker->pid, SIGKILL); /* whatever it has left behind */
-    worker->pid = 0;
-    if (worker->pid_fd >= 0) close(worker->pid_fd);
-    worker->pid_fd = -1;
+    bury(worker);
     if (worker->output_fd >= 0) {
         worker->output = read_output(worker->output_fd);
-        close(worker->output_fd);
-        worker->output_fd = -1;
+        close_descriptor(&worker->output_fd);
     }
-    worker->verdict = judge(worker);
-    check_output(worker);
+    bl__worker_judge(worker);
+}
+
+bool bl__worker_look(struct bl__worker *worker) {
+    char answer;
+    if (worker->channel >= 0 &&
+        recv(worker->channel, &answer, 1, MSG_DONTWAIT) == 1) {
+        worker->is_idle = true;
+        if (worker->output_fd >= 0) {
+            worker->output = read_output(worker->output_fd);
+        }
+        bl__worker_judge(worker);
+        return true;
+    }
+    if (bl__worker_is_alive(worker)) return false;
+    bl__worker_collect(worker);
+    return true;
+}
+
+void bl__worker_wait(struct bl__worker *worker) {
+    do {
+        bl_ns now = bl__host_now();
+        bl_ns due = bl__worker_watch(worker, now);
+        struct pollfd fds[2] = {
+            { .fd = worker->pid_fd, .events = POLLIN },
+            { .fd = worker->channel, .events = POLLIN },
+        };
+        int timeout_ms =
+            due == BL_FOREVER ? -1 : (int)((due - now) / 1000000) + 1;
+        BL_IGNORE(poll(fds, 2, timeout_ms)); /* interrupted: looks again */
+    } while (!bl__worker_look(worker));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test/worker.h - one process that runs one job, seen from the runner
+ * test/worker.h - one process that runs jobs, seen from the runner
  *
  * The runner forks a worker for each job, points its output into a file in
  * memory, and reads record and output when it has ended.  A worker that takes
@@ -27,13 +27,16 @@ enum bl__verdict {
 struct bl__worker {
     struct bl__test_job job;
     struct bl__test_record *record; /* shared with the process */
-    pid_t pid;                      /* 0: idle */
+    pid_t pid;                      /* 0: there is none */
     int pid_fd;
     int output_fd;
+    int channel; /* to a shared process; -1: it runs one job and ends */
     bl_ns began;
-    bl_ns limit; /* of real time */
+    bl_ns limit;    /* of real time */
+    bool is_anchor; /* it answers by itself, in the middle of its job */
     bool is_warned;
-    int status; /* of waitpid */
+    bool is_idle; /* shared: it waits for an order */
+    int status;   /* of waitpid */
     char *output;
     enum bl__verdict verdict;
 };
@@ -41,18 +44,66 @@ struct bl__worker {
 void bl__worker_open(struct bl__worker *worker);
 void bl__worker_close(struct bl__worker *worker);
 
-/* Starts `job`; on a failure to fork the job is judged right away. */
+/* Starts `job`; if that fails the job is judged right away. */
 bool bl__worker_start(struct bl__worker *worker,
                       const struct bl__test_settings *settings,
                       const struct bl__test_job *job);
 
+/* The same, in a process that will be given more jobs. */
+bool bl__worker_start_shared(struct bl__worker *worker,
+                             const struct bl__test_settings *settings,
+                             const struct bl__test_job *job);
+
+/*
+ * Starts the process of T_RUN fixtures: `job` answers while it runs, through
+ * bl__worker_own_channel, and is idle from then on.
+ */
+bool bl__worker_start_anchor(struct bl__worker *worker,
+                             const struct bl__test_settings *settings,
+                             const struct bl__test_job *job);
+
+/* In the process of a worker: the way to the runner. */
+int bl__worker_own_channel(void);
+
+/* Gives an idle process another job. */
+void bl__worker_give(struct bl__worker *worker,
+                     const struct bl__test_settings *settings,
+                     const struct bl__test_job *job);
+
+/*
+ * Has an idle process tear down the fixtures of its module, or all of them and
+ * end.  What goes wrong is judged as another job of the same case.
+ */
+void bl__worker_end(struct bl__worker *worker,
+                    const struct bl__test_settings *settings,
+                    bool is_module_only);
+
 /* Looks at the time; when the job must be told or killed next. */
 bl_ns bl__worker_watch(struct bl__worker *worker, bl_ns now);
+
+/* Whether the process has not ended. */
+bool bl__worker_is_alive(const struct bl__worker *worker);
+
+/*
+ * Looks whether the job is done, or the process has ended; then it is judged.
+ */
+bool bl__worker_look(struct bl__worker *worker);
+
+/* Waits until the job is done, or the process has ended or was killed. */
+void bl__worker_wait(struct bl__worker *worker);
 
 /* Collects a process that has ended, and judges the job. */
 void bl__worker_collect(struct bl__worker *worker);
 
 /* Kills the process of a worker that is not wanted any more. */
 void bl__worker_kill(struct bl__worker *worker);
+
+/* ---- between worker.c and judge.c ---------------------------------------- */
+
+/* Sets the verdict on the job that is done. */
+void bl__worker_judge(struct bl__worker *worker);
+
+/* Adds `what` to the record as a failure that the runner has noticed. */
+void bl__worker_blame(struct bl__worker *worker, const char *what);
 
 #endif

@@ -26,7 +26,8 @@
 enum {
     ARGS_MAX = 32,
     ENV_MAX = 512,
-    OWN_ENV_MAX = 8
+    OWN_ENV_MAX = 8,
+    SHOWN_LINES_MAX = 300
 };
 
 /* Of a whole program; a test's own process has 30 seconds. */
@@ -178,6 +179,16 @@ static bool wait_end(const struct subrun *run, bl_ns ends) {
     return rc > 0;
 }
 
+/* It becomes visible if the test fails, and must not be taken for its own. */
+static void show(const char *output) {
+    for (int i = 0; i < SHOWN_LINES_MAX && *output != '\0'; i++) {
+        int length = (int)strcspn(output, "\n");
+        printf("> %.*s\n", length, output);
+        output += length;
+        if (*output == '\n') output++;
+    }
+}
+
 void subrun_wait(struct subrun *run) {
     int status;
     bool has_ended = wait_end(run, bl__host_now() + time_limit());
@@ -191,7 +202,7 @@ void subrun_wait(struct subrun *run) {
         run->errors = read_all(run->errors_fd);
         close(run->errors_fd);
     }
-    printf("%.20000s", run->output); /* shown if the test fails */
+    show(run->output);
     if (!has_ended) t_fail("the program was still running, and was killed");
 }
 

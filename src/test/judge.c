@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test/judge.c - what a job has come to
+ *
+ * The record says what the test knows about itself, and the status of the
+ * process and its output say what it cannot know.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "test/case.h"
+#include "test/crash.h"
+#include "test/host.h"
+#include "test/worker.h"
+
+/* Only the first line of `what` counts. */
+void bl__worker_blame(struct bl__worker *worker, const char *what) {
+    struct bl__test_record *record = worker->record;
+    struct bl__text text = {
+        .data = record->text,
+        .bytes = sizeof record->text,
+        .length = record->text_length,
+    };
+    int length = (int)strcspn(what, "\n");
+    bl__text_add(&text, "  %.*s\n", length, what);
+    record->text_length = text.length;
+    if (record->headline[0] != '\0') return;
+    text = bl__text_in(record->headline, sizeof record->headline);
+    bl__text_add(&text, "%.*s", length, what);
+    text = bl__text_in(record->culprit, sizeof record->culprit);
+    bl__text_add(&text, "%.*s", length < 100 ? length : 100, what);
+}
+
+static enum bl__verdict judge_signal(struct bl__worker *worker, int number) {
+    char text[160];
+    struct bl__test_record *record = worker->record;
+    int expected = worker->job.test_case->test->options.signal;
+    if (number == expected && record->failure_count == 0) {
+        return BL__VERDICT_PASSED;
+    }
+    if (atomic_load(&record->is_watchdogged)) {
+        snprintf(text, sizeof text,
+                 "HANG: still running after %.1f s of real time, and killed",
+                 (double)worker->limit / 1e9);
+    } else {
+        snprintf(text, sizeof text, "killed by SIG%s (%s)",
+                 sigabbrev_np(number) ? sigabbrev_np(number) : "?",
+                 strsignal(number));
+    }
+    bl__worker_blame(worker, text);
+    if (record->crash_frame_count > 0) {
+        struct bl__text details =
+            bl__text_in(record->text + record->text_length,
+                        sizeof record->text - record->text_length);
+        bl__crash_describe(&details, record);
+        record->text_length += details.length;
+    }
+    return atomic_load(&record->is_watchdogged) ? BL__VERDICT_TIMEOUT
+                                                : BL__VERDICT_CRASHED;
+}
+
+static enum bl__verdict judge_outcome(const struct bl__test_record *record) {
+    switch (record->outcome) {
+    case BL_TEST_FAILED: return BL__VERDICT_FAILED;
+    case BL_TEST_TIMEOUT: return BL__VERDICT_TIMEOUT;
+    case BL_TEST_SKIPPED: return BL__VERDICT_SKIPPED;
+    case BL_TEST_BROKEN: return BL__VERDICT_BROKEN;
+    case BL_TEST_PASSED: break;
+    }
+    return BL__VERDICT_PASSED;
+}
+
+/* A sanitizer may have complained, and let the process go on. */
+static enum bl__verdict judge_idle(struct bl__worker *worker) {
+    const char *complaint =
+        worker->output != NULL ? bl__host_complaint(worker->output) : NULL;
+    if (complaint == NULL) return judge_outcome(worker->record);
+    bl__worker_blame(worker, complaint);
+    return BL__VERDICT_CRASHED;
+}
+
+static enum bl__verdict judge(struct bl__worker *worker) {
+    char text[200];
+    const struct bl__test_record *record = worker->record;
+    const bl_test_options *options = &worker->job.test_case->test->options;
+    if (worker->pid != 0) return judge_idle(worker);
+
+    const char *complaint =
+        worker->output != NULL ? bl__host_complaint(worker->output) : NULL;
+    bool is_expected = WIFSIGNALED(worker->status) &&
+                       WTERMSIG(worker->status) == options->signal;
+    if (complaint != NULL && !is_expected) {
+        bl__worker_blame(worker, complaint);
+        return BL__VERDICT_CRASHED;
+    }
+    if (WIFSIGNALED(worker->status)) {
+        return judge_signal(worker, WTERMSIG(worker->status));
+    }
+    if (WEXITSTATUS(worker->status) != 0) {
+        snprintf(text, sizeof text, "its process exited with status %d",
+                 WEXITSTATUS(worker->status));
+        bl__worker_blame(worker, text);
+        return BL__VERDICT_CRASHED;
+    }
+    if (record->phase != BL__PHASE_DONE) {
+        bl__worker_blame(worker,
+                         "its process exited in the middle of the test");
+        return BL__VERDICT_CRASHED;
+    }
+    if (options->signal != 0 && record->outcome == BL_TEST_PASSED &&
+        !bl__job_is_injected(&worker->job)) {
+        bl__worker_blame(worker, "the expected signal did not come");
+        return BL__VERDICT_FAILED;
+    }
+    return judge_outcome(record);
+}
+
+/* What a test must print counts in its plain runs alone. */
+static void check_output(struct bl__worker *worker) {
+    const char *wanted = worker->job.test_case->test->options.output;
+    if (wanted == NULL) return;
+    if (worker->verdict != BL__VERDICT_PASSED) return;
+    if (worker->job.mode != BL__JOB_PLAIN) return;
+    if (worker->output != NULL && strstr(worker->output, wanted) != NULL) {
+        return;
+    }
+    bl__worker_blame(worker, "its output lacks the text that it must have:");
+    bl__worker_blame(worker, wanted);
+    worker->verdict = BL__VERDICT_FAILED;
+}
+
+void bl__worker_judge(struct bl__worker *worker) {
+    worker->verdict = judge(worker);
+    check_output(worker);
+}
