@@ -315,6 +315,9 @@ def classify(text, line, comment):
     elif re.match(r"(static\s+inline|static|inline)\b.*\{", code):
         kind = "inline"
         name = declared_name(code[:code.index("{")]) or ""
+    elif re.match(r"[A-Z0-9_]+_DECL\s*\(", code):
+        # What a macro declares has no form that could be shown.
+        kind = "prose"
     elif "(" in code and not code.startswith("extern"):
         kind = "function"
         name = declared_name(code) or ""

@@ -25,6 +25,7 @@
 #define BELAY_TEST_H
 
 #include <belay.h>
+#include <belay/test/builtin.h>
 #include <belay/test/check.h>
 #include <belay/test/declare.h>
 #include <belay/test/fixture.h>
@@ -78,19 +79,29 @@
 #        define REQUIRE_EVENTUALLY_EQ BL_REQUIRE_EVENTUALLY_EQ
 #        define REQUIRE_NEVER         BL_REQUIRE_NEVER
 
-#        define WITHIN        BL_WITHIN
-#        define TAKES         BL_TAKES
-#        define SEQ           BL_SEQ
-#        define T_INFO        BL_TEST_INFO
-#        define t_fail        bl_test_fail
-#        define t_skip        bl_test_skip
-#        define t_settle      bl_test_settle
-#        define t_advance     bl_test_advance
-#        define t_injected    bl_test_is_injected
-#        define t_wait_probe  bl_test_wait_probe
-#        define t_wait_log    bl_test_wait_log
-#        define t_probe_count bl_test_probe_count
-#        define t_task_tree   bl_test_task_tree
+#        define WITHIN         BL_WITHIN
+#        define TAKES          BL_TAKES
+#        define SEQ            BL_SEQ
+#        define T_INFO         BL_TEST_INFO
+#        define t_fail         bl_test_fail
+#        define t_skip         bl_test_skip
+#        define t_settle       bl_test_settle
+#        define t_advance      bl_test_advance
+#        define t_injected     bl_test_is_injected
+#        define t_connect      bl_test_connect
+#        define t_log_text     bl_test_log_text
+#        define t_log_count    bl_test_log_count
+#        define t_log_clear    bl_test_log_clear
+#        define t_env_set      bl_test_env_set
+#        define t_rng_next     bl_test_rng_next
+#        define t_rng_below    bl_test_rng_below
+#        define t_rng_fill     bl_test_rng_fill
+#        define t_elapsed      bl_test_elapsed
+#        define t_elapsed_real bl_test_elapsed_real
+#        define t_wait_probe   bl_test_wait_probe
+#        define t_wait_log     bl_test_wait_log
+#        define t_probe_count  bl_test_probe_count
+#        define t_task_tree    bl_test_task_tree
 
 #        define SEC BL_SEC
 #        define MS  BL_MS

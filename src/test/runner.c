@@ -22,6 +22,7 @@
 #include "test/replay.h"
 #include "test/report.h"
 #include "test/series.h"
+#include "test/tmpdir.h"
 #include "test/unit.h"
 #include "test/worker.h"
 
@@ -412,6 +413,7 @@ int bl_test_main(int argc, char **argv) {
                    runner.selected_count, runner.settings.isolation);
     bl__anchor_init(&runner.anchor, &runner.units);
     open_slots(&runner);
+    bl__tmpdir_open();
     bl__report_begin(&runner.settings, &runner.cases);
     catch_interrupts(&runner.settings);
     bl__anchor_start(&runner.anchor, &runner.settings);

@@ -34,6 +34,7 @@
 #include "test/host.h"
 #include "test/leaks.h"
 #include "test/memory.h"
+#include "test/tmpdir.h"
 
 enum {
     OUTPUT_HEAD_BYTES = 16 * 1024,
@@ -118,7 +119,9 @@ static void run_child(struct bl__worker *worker,
         dup2(worker->output_fd, STDERR_FILENO);
         close(worker->output_fd);
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    /* With a buffer of its own, since the runner has used the old one. */
+    static char buffer[BUFSIZ];
+    setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
     bl__memory_watch();
     bl__leaks_note();
     service.channel = worker->channel;
@@ -342,6 +345,7 @@ static char *read_output(int fd) {
 static void bury(struct bl__worker *worker) {
     while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR) {}
     kill(-worker->pid, SIGKILL);
+    bl__tmpdir_drop(worker->pid);
     worker->pid = 0;
     close_descriptor(&worker->pid_fd);
     close_descriptor(&worker->channel);

@@ -147,6 +147,7 @@ class Reading(unittest.TestCase):
                  "__attribute__((tls_model(\"x\")));", "data", "bl_v"),
                 ("static inline int bl_i(int a) {\n    return a;\n}",
                  "inline", "bl_i"),
+                ("BL_FIXTURE_DECL(int, t_x);", "prose", ""),
                 ("BL_API\nvoid (*bl_f(int a))(void);", "function", "bl_f"),
                 ("BL_API\nint bl_g(int (*fn)(void *), void *arg);",
                  "function", "bl_g")):
