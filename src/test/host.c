@@ -9,11 +9,12 @@
  */
 #include "test/host.h"
 
+#include <belay/loop.h>
+
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 extern void __asan_init(void) __attribute__((weak));
@@ -64,9 +65,7 @@ void bl__host_die(const char *format, ...) {
 /* ---- the machine -------------------------------------------------------- */
 
 bl_ns bl__host_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (bl_ns)now.tv_sec * 1000000000 + now.tv_nsec;
+    return bl_now_real();
 }
 
 int bl__host_cpu_count(void) {

@@ -22,6 +22,23 @@ foreach(kind belay static shared)
   add_executable(user_${kind} smoke.c)
   target_link_libraries(user_${kind} PRIVATE belay::${kind})
 endforeach()
+foreach(kind test test_wrap_time)
+  add_executable(user_${kind} tests.c)
+  target_link_libraries(user_${kind} PRIVATE belay::${kind})
+endforeach()
+"""
+
+TESTS = """#include <time.h>
+
+#include <belay/test.h>
+
+TEST(an_hour_passes) {
+    CHECK_OK(bl_sleep(SEC(3600)));
+}
+
+TEST(the_clock_is_virtual) {
+    CHECK_EQ(time(NULL), 946684800);
+}
 """
 
 
@@ -65,12 +82,19 @@ class Install(unittest.TestCase):
         with open(os.path.join(project, "CMakeLists.txt"), "w",
                   encoding="utf-8") as file:
             file.write(PROJECT)
+        with open(os.path.join(project, "tests.c"), "w",
+                  encoding="utf-8") as file:
+            file.write(TESTS)
         self.passes(["cmake", "-S", project, "-B", project + "/build",
                      "-DCMAKE_PREFIX_PATH=" + self.prefix])
         self.passes(["cmake", "--build", project + "/build"])
         for kind in ("belay", "static", "shared"):
             said = self.passes([f"{project}/build/user_{kind}"])
             self.assertIn("2 children, well", said)
+        said = self.passes([f"{project}/build/user_test", "an_hour_passes"])
+        self.assertIn("1 passed, 0 failed", said)
+        said = self.passes([f"{project}/build/user_test_wrap_time"])
+        self.assertIn("2 passed, 0 failed", said)
 
     def test_pkg_config_shared(self):
         program = os.path.join(self.folder, "shared")
