@@ -110,8 +110,7 @@ void bl__crash_describe(struct bl__text *text,
         bl__text_add(text, " of task '%s'", record->crash_task);
     }
     bl__text_add(text, ":\n");
-    /* The handler, and what the system put between it and the code. */
-    for (int i = 2; i < record->crash_frame_count; i++) {
+    for (int i = BL__CRASH_FRAMES; i < record->crash_frame_count; i++) {
         bl__text_add(text, "      <pc %p>\n", record->crash_frames[i]);
     }
 }

@@ -16,6 +16,11 @@
  */
 void bl__crash_watch(bool is_full);
 
+/* The innermost frames of a crash: the handler, and how it was entered. */
+enum {
+    BL__CRASH_FRAMES = 2
+};
+
 /* The signal by which the runner says that real time runs out. */
 #define BL__CRASH_HURRY (SIGRTMAX - 1)
 

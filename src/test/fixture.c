@@ -49,6 +49,8 @@ struct bl__fixture_run {
     bl_call alarm;
     int yield_count;
     bool is_guarded; /* the guard is open */
+    bool is_blamed;  /* why it was cancelled is recorded */
+    bool is_spoilt;  /* it was cancelled before its YIELD */
     enum fixture_state state;
 };
 
@@ -172,6 +174,12 @@ bl_test_outcome bl__fixture_yield(struct bl__fixture_run *run) {
         return bl__test_record->outcome;
     }
     bl_timer_stop(&run->limit);
+    run->is_spoilt = bl_is_cancelled();
+    if (run->is_spoilt && !run->is_blamed) {
+        bl__record_trouble(BL_TEST_BROKEN,
+                           "fixture '%s' was cancelled before its YIELD",
+                           run->fixture->name);
+    }
     run->state = FIXTURE_STANDING;
     bl_waitq_serve_all(&run->all->line, 0);
 
@@ -219,6 +227,7 @@ static void wait_until(struct bl__fixtures *all, enum fixture_state state,
                            "DEADLOCK in the %s of fixture '%s': every task "
                            "waits, and nothing can wake one",
                            what, run->fixture->name);
+        run->is_blamed = true;
         bl__fixture_cancel(run);
     }
     while (run->state < state) {
@@ -230,6 +239,7 @@ static void on_limit(void *context) {
     struct bl__fixture_run *run = context;
     bl__record_trouble(BL_TEST_BROKEN, "fixture '%s' exceeded its time limit",
                        run->fixture->name);
+    run->is_blamed = true;
     bl__fixture_cancel(run);
 }
 
@@ -257,7 +267,7 @@ static bool set_up(struct bl__fixtures *all, struct bl__fixture_run *run) {
     wait_until(all, FIXTURE_STANDING, "set-up");
     bl_timer_stop(&run->limit);
     all->current = NULL;
-    return run->state == FIXTURE_STANDING;
+    return run->state == FIXTURE_STANDING && !run->is_spoilt;
 }
 
 static void tear_down(struct bl__fixtures *all, struct bl__fixture_run *run) {
@@ -402,7 +412,7 @@ bool bl__fixtures_set_up(struct bl__fixtures *all, bl_group *owner,
 void bl__fixtures_tear_down(struct bl__fixtures *all, bl_test_scope widest) {
     for (size_t i = all->stand_count; i-- > 0;) {
         const struct bl__fixture_run *run = all->stands[i];
-        bool is_failed = run->state != FIXTURE_STANDING;
+        bool is_failed = run->state != FIXTURE_STANDING || run->is_spoilt;
         if (is_failed || run->fixture->options.scope <= widest) {
             remove_at(all, i);
         }

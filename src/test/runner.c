@@ -19,6 +19,7 @@
 #include "test/match.h"
 #include "test/memory.h"
 #include "test/options.h"
+#include "test/orphan.h"
 #include "test/replay.h"
 #include "test/report.h"
 #include "test/series.h"
@@ -416,6 +417,7 @@ int bl_test_main(int argc, char **argv) {
     bl__tmpdir_open();
     bl__report_begin(&runner.settings, &runner.cases);
     catch_interrupts(&runner.settings);
+    bl__orphans_adopt();
     bl__anchor_start(&runner.anchor, &runner.settings);
     if (runner.settings.isolation == BL__ISOLATE_NONE) {
         run_here(&runner);

@@ -120,7 +120,6 @@ void bl__stage_stop(void) {
 static void note_tree(void) {
     static char tree[TREE_BYTES];
     bl_inspect_format(bl_loop_running(), tree, sizeof tree);
-    bl__record_note("tasks:");
     bl__record_note(tree);
 }
 

@@ -31,18 +31,22 @@
 
 #include "test/case.h"
 #include "test/child.h"
+#include "test/crash.h"
 #include "test/host.h"
 #include "test/leaks.h"
 #include "test/memory.h"
+#include "test/orphan.h"
+#include "test/peek.h"
 #include "test/tmpdir.h"
 
 enum {
     OUTPUT_HEAD_BYTES = 16 * 1024,
-    OUTPUT_TAIL_BYTES = 16 * 1024
+    OUTPUT_TAIL_BYTES = 16 * 1024,
+    HURRY_DIVISOR = 8 /* of the limit is left for an end in good order */
 };
 
 #define WATCHDOG_DEFAULT BL_SEC(30)
-#define LAST_WORDS_NS    BL_SEC(2)
+#define LAST_WORDS_NS    BL_SEC(1)
 
 void bl__worker_open(struct bl__worker *worker) {
     memset(worker, 0, sizeof *worker);
@@ -119,7 +123,8 @@ static void run_child(struct bl__worker *worker,
         dup2(worker->output_fd, STDERR_FILENO);
         close(worker->output_fd);
     }
-    /* With a buffer of its own, since the runner has used the old one. */
+    /* With a buffer of its own, since the runner has used the old one: lines
+       stand in the order in which stdout and stderr got them. */
     static char buffer[BUFSIZ];
     setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
     bl__memory_watch();
@@ -149,7 +154,7 @@ static bl_ns limit_of(const struct bl__test_settings *settings,
 static void begin_job(struct bl__worker *worker, const struct bl__test_job *job,
                       const struct bl__test_settings *settings) {
     worker->job = *job;
-    worker->is_warned = false;
+    worker->urgency = BL__URGENCY_NONE;
     worker->is_idle = false;
     worker->status = 0;
     free(worker->output);
@@ -200,12 +205,14 @@ static bool start(struct bl__worker *worker,
         worker->pid = 0;
         return give_up(worker, "fork");
     }
+    bl__orphans_except(worker->pid);
     setpgid(worker->pid, worker->pid);
     worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
     if (worker->pid_fd >= 0) return true;
     int error = errno;
     kill(worker->pid, SIGKILL);
     waitpid(worker->pid, NULL, 0);
+    bl__orphans_forget(worker->pid);
     worker->pid = 0;
     errno = error;
     return give_up(worker, "pidfd_open");
@@ -291,21 +298,61 @@ void bl__worker_end(struct bl__worker *worker,
 
 /* ---- watching ------------------------------------------------------------ */
 
+/* What has to happen next to a job that takes long, and when. */
+static bl_ns next_step(const struct bl__worker *worker) {
+    bl_ns due = bl_ns_add(worker->began, worker->limit);
+    switch (worker->urgency) {
+    case BL__URGENCY_NONE: return due - worker->limit / HURRY_DIVISOR;
+    case BL__URGENCY_HURRIED: return due;
+    case BL__URGENCY_WARNED: return due + LAST_WORDS_NS;
+    case BL__URGENCY_KILLED: break;
+    }
+    return BL_FOREVER; /* its end will come */
+}
+
+/* Of a process that has not said where it is. */
+static void find_stack(const struct bl__worker *worker) {
+    struct bl__test_record *record = worker->record;
+    if (record->crash_frame_count > 0) return;
+    /* In front there are those of the handler, which are not shown. */
+    int count =
+        bl__peek_stack(worker->pid, record->crash_frames + BL__CRASH_FRAMES,
+                       BL__RECORD_FRAMES_MAX - BL__CRASH_FRAMES);
+    if (count > 0) record->crash_frame_count = count + BL__CRASH_FRAMES;
+}
+
+/*
+ * First the loop of the test is asked to cancel it, which works while it waits
+ * for something.  Then the crash handler is to leave the stack of the guilty
+ * task behind.  Then it is over.
+ */
+static void urge(struct bl__worker *worker) {
+    switch (worker->urgency) {
+    case BL__URGENCY_NONE:
+        worker->urgency = BL__URGENCY_HURRIED;
+        /* Who waits for a signal has no handlers of ours. */
+        if (worker->job.test_case->test->options.signal == 0) {
+            kill(worker->pid, BL__CRASH_HURRY);
+        }
+        return;
+    case BL__URGENCY_HURRIED:
+        worker->urgency = BL__URGENCY_WARNED;
+        atomic_store(&worker->record->is_watchdogged, true);
+        kill(worker->pid, SIGABRT);
+        return;
+    case BL__URGENCY_WARNED:
+    case BL__URGENCY_KILLED:
+        worker->urgency = BL__URGENCY_KILLED;
+        find_stack(worker);
+        kill(-worker->pid, SIGKILL);
+    }
+}
+
 bl_ns bl__worker_watch(struct bl__worker *worker, bl_ns now) {
     if (worker->limit == BL_FOREVER || worker->is_idle) return BL_FOREVER;
-    bl_ns due = worker->began + worker->limit;
-    if (worker->is_warned) due += LAST_WORDS_NS;
-    if (now < due) return due;
-
-    atomic_store(&worker->record->is_watchdogged, true);
-    if (worker->is_warned) {
-        kill(-worker->pid, SIGKILL);
-        return now + BL_SEC(1);
-    }
-    /* The crash handler leaves the stack of the guilty task behind. */
-    worker->is_warned = true;
-    kill(worker->pid, SIGABRT);
-    return now + LAST_WORDS_NS;
+    while (now >= next_step(worker))
+        urge(worker);
+    return next_step(worker);
 }
 
 void bl__worker_kill(struct bl__worker *worker) {
@@ -345,6 +392,10 @@ static char *read_output(int fd) {
 static void bury(struct bl__worker *worker) {
     while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR) {}
     kill(-worker->pid, SIGKILL);
+    bl__orphans_forget(worker->pid);
+    bool is_orderly =
+        WIFEXITED(worker->status) && WEXITSTATUS(worker->status) == 0;
+    if (!is_orderly) bl__orphans_kill(); /* it has not done so itself */
     bl__tmpdir_drop(worker->pid);
     worker->pid = 0;
     close_descriptor(&worker->pid_fd);

@@ -24,6 +24,14 @@ enum bl__verdict {
     BL__VERDICT_CRASHED
 };
 
+/* What was done about a job that takes too long. */
+enum bl__urgency {
+    BL__URGENCY_NONE,
+    BL__URGENCY_HURRIED, /* its loop was asked to cancel it */
+    BL__URGENCY_WARNED,  /* it was sent SIGABRT */
+    BL__URGENCY_KILLED
+};
+
 struct bl__worker {
     struct bl__test_job job;
     struct bl__test_record *record; /* shared with the process */
@@ -32,11 +40,11 @@ struct bl__worker {
     int output_fd;
     int channel; /* to a shared process; -1: it runs one job and ends */
     bl_ns began;
-    bl_ns limit;    /* of real time */
+    bl_ns limit; /* of real time */
+    enum bl__urgency urgency;
     bool is_anchor; /* it answers by itself, in the middle of its job */
-    bool is_warned;
-    bool is_idle; /* shared: it waits for an order */
-    int status;   /* of waitpid */
+    bool is_idle;   /* shared: it waits for an order */
+    int status;     /* of waitpid */
     char *output;
     enum bl__verdict verdict;
 };

@@ -30,8 +30,8 @@ typedef struct bl_fixture_options {
     size_t size; /* set by the macro */
     bl_test_scope scope;
     bool autouse;           /* every test of the file has it */
-    bl_ns setup_timeout;    /* of the loop's clock; default 10 s */
-    bl_ns teardown_timeout; /* of the loop's clock; default 10 s */
+    bl_ns setup_timeout;    /* of the loop's clock; default: as for a test */
+    bl_ns teardown_timeout; /* of the loop's clock; default: as for a test */
 } bl_fixture_options;
 
 /* ---- what FIXTURE stands on; not used by hand --------------------------- */
