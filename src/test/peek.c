@@ -14,7 +14,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "sys/registers.h"
+#include "test/registers.h"
 
 static bool stop(pid_t pid) {
     if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0) return false;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys/registers.h - where a stopped process is, from its registers
+ * test/registers.h - where a stopped process is, from its registers
  *
  * The layout is that of PTRACE_GETREGSET with NT_PRSTATUS.
  */
-#ifndef BL__SYS_REGISTERS_H
-#define BL__SYS_REGISTERS_H
+#ifndef BL__TEST_REGISTERS_H
+#define BL__TEST_REGISTERS_H
 
 #include <stdint.h>
 #include <sys/user.h>
