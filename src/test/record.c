@@ -101,6 +101,7 @@ static void write_headline(const struct bl__test_place *place,
                            const char *summary) {
     struct bl__test_record *record = bl__test_record;
     if (record->headline[0] != '\0') return;
+    record->is_consequence = bl_task_current() != NULL && bl_is_cancelled();
     const char *path = place != NULL ? bl__test_short_path(place->file) : "";
     if (place != NULL) {
         snprintf(record->headline, sizeof record->headline, "%.90s:%d: %.200s",
@@ -165,6 +166,17 @@ void bl__record_trouble(bl_test_outcome outcome, const char *format, ...) {
     bl__test_record->failure_count++;
     bl__record_outcome(outcome);
     pthread_mutex_unlock(&mutex);
+}
+
+void bl__record_cause(bl_test_outcome outcome, const char *summary) {
+    struct bl__test_record *record = bl__test_record;
+    pthread_mutex_lock(&mutex);
+    if (record->is_consequence) {
+        record->headline[0] = '\0';
+        record->outcome = BL_TEST_PASSED;
+    }
+    pthread_mutex_unlock(&mutex);
+    bl__record_trouble(outcome, "%s", summary);
 }
 
 void bl__record_finish(void) {

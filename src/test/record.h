@@ -73,9 +73,10 @@ struct bl__test_record {
     uint64_t allocation_count; /* of the body */
     uint64_t tolerated_count;  /* failures of an injected body */
     uint64_t failure_count;
-    bl_ns virtual_ns;   /* on the loop's clock, at the end */
-    char headline[320]; /* the first failure, in one line */
-    char culprit[160];  /* its place and kind, for telling failures apart */
+    bl_ns virtual_ns;    /* on the loop's clock, at the end */
+    char headline[320];  /* the first failure, in one line */
+    bool is_consequence; /* that failure is one of cancelled code */
+    char culprit[160];   /* its place and kind, for telling failures apart */
     char skip_reason[200];
     int crash_signal;
     int crash_frame_count;
@@ -117,6 +118,12 @@ bool bl__record_failure(const struct bl__test_place *place, const char *summary,
 /* The same, without a place in the source; the outcome is `outcome`. */
 BL__PRINTF(2, 3)
 void bl__record_trouble(bl_test_outcome outcome, const char *format, ...);
+
+/*
+ * The same for what has cancelled the test before anybody knew: where the
+ * first failure is one of cancelled code, this is the first in its place.
+ */
+void bl__record_cause(bl_test_outcome outcome, const char *summary);
 
 /* At the end of a test: says how many failures were not shown. */
 void bl__record_finish(void);

@@ -241,8 +241,8 @@ static void judge_deadlock(void) {
     stage.is_poisoned = true;
     if (bl__test_record->is_deadlock) return; /* of a fixture */
     bl__test_record->is_deadlock = true;
-    bl__record_trouble(BL_TEST_TIMEOUT, "DEADLOCK: every task waits, and "
-                                        "nothing can wake one");
+    bl__record_cause(BL_TEST_TIMEOUT, "DEADLOCK: every task waits, and nothing "
+                                      "can wake one");
 }
 
 static int body_main(void *arg) {

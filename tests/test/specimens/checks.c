@@ -149,3 +149,15 @@ TEST(tolerated, .sweep = T_CANCEL) {
 TEST(not_tolerated, .sweep = T_CANCEL) {
     CHECK_ALWAYS(bl_sleep(1) == 0);
 }
+
+/* The check fails because the deadlock has cancelled it. */
+TEST(deadlock_then_failure) {
+    bl_event never = BL_EVENT_INIT;
+    REQUIRE_OK(bl_event_wait(&never));
+}
+
+TEST(failure_then_deadlock) {
+    bl_event never = BL_EVENT_INIT;
+    CHECK_EQ(1, 2);
+    REQUIRE_OK(bl_event_wait(&never));
+}
