@@ -7,8 +7,8 @@
 DIRECTORY holds the built examples, build/release/examples unless given (or
 BELAY_EXAMPLES).  What an example prints is compared with
 examples/expected/NAME.txt, and what it says on stderr with NAME.err, line
-numbers and addresses set aside.  Examples without such a file have a test of
-their own below.  --update writes those files anew: read the difference.
+numbers, addresses and times set aside.  Examples without such a file have a
+test of their own below.  --update writes those files anew: read the difference.
 """
 
 import os
@@ -37,7 +37,17 @@ SECONDS_MAX = 60  # of one program; generous, for sanitizers on a busy machine
 VARIABLE = (
     (re.compile(r"(?:[^\s\"(]*/)?(\w+\.[ch]):\d+"), r"\1:N"),
     (re.compile(r"0x[0-9a-f]+"), "0xN"),
+    (re.compile(r"\btime: \d+\.\d+ s\b"), "time: N s"),
+    (re.compile(r" +\d+\.\d+ ms\b"), " N ms"),
 )
+
+# Programs that are made of a folder, the options they are run with here, and
+# the status they end with.  Those of the tests of examples/testing are run one
+# by one, so that they are reported in order.
+FOLDERS = {
+    "testing": (["-v", "-j1"], 0),
+    "testing_bugs": (["-j1"], 1),
+}
 
 
 def program(name):
@@ -72,7 +82,8 @@ def expected(name):
 def update():
     """Stores what the examples print today."""
     for name in names(EXPECTED, ".txt"):
-        _, *texts = run([program(name)])
+        options, _ = FOLDERS.get(name, ([], 0))
+        _, *texts = run([program(name), *options])
         for text, ending in zip(texts, (".txt", ".err")):
             if text or expected(name + ending):
                 with open(os.path.join(EXPECTED, name + ending), "w",
@@ -91,10 +102,11 @@ class Printed(unittest.TestCase):
     maxDiff = None
 
     def check(self, name):
-        status, output, errors = run([program(name)])
+        options, right_status = FOLDERS.get(name, ([], 0))
+        status, output, errors = run([program(name), *options])
         self.assertEqual(constant(output), expected(name + ".txt"))
         self.assertEqual(constant(errors), expected(name + ".err"))
-        self.assertEqual(status, 0)
+        self.assertEqual(status, right_status)
 
 
 def add_printed():
@@ -115,7 +127,7 @@ class Complete(unittest.TestCase):
 
     def test_expected_output_has_its_example(self):
         for name in names(EXPECTED, ".txt"):
-            self.assertIn(name, names(SOURCES, ".c"))
+            self.assertIn(name, [*names(SOURCES, ".c"), *FOLDERS])
 
 
 class Child:
