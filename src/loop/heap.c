@@ -71,11 +71,17 @@ void bl__heap_init(struct bl__heap *heap) {
     heap->capacity = 0;
     heap->spilled_count = 0;
     bl__list_init(&heap->spilled);
+    bl__list_init(&heap->aside);
 }
 
 void bl__heap_done(struct bl__heap *heap) {
-    BL__ASSERT(heap->count == 0);
-    BL__ASSERT(heap->spilled_count == 0);
+    BL__ASSERT(bl__list_is_empty(&heap->aside));
+    while (heap->spilled_count > 0) {
+        bl_link *first = bl__list_first(&heap->spilled);
+        bl__heap_remove(heap, bl__container_of(first, bl_timer, _link));
+    }
+    while (heap->count > 0)
+        heap->entries[--heap->count].timer->_index = 0;
     bl__free(heap->entries);
     heap->entries = NULL;
     heap->capacity = 0;
@@ -129,6 +135,22 @@ void bl__heap_remove(struct bl__heap *heap, bl_timer *timer) {
         sift_up(heap, index, last);
     } else {
         sift_down(heap, index, last);
+    }
+}
+
+void bl__heap_set_aside(struct bl__heap *heap, bl_timer *timer) {
+    bl__heap_remove(heap, timer);
+    timer->_index = BL__HEAP_SPILLED;
+    bl__list_append(&heap->aside, &timer->_link);
+    heap->spilled_count++;
+}
+
+void bl__heap_take_back(struct bl__heap *heap) {
+    while (!bl__list_is_empty(&heap->aside)) {
+        bl_link *first = bl__list_first(&heap->aside);
+        bl_timer *timer = bl__container_of(first, bl_timer, _link);
+        remove_spilled(heap, timer);
+        bl__heap_insert(heap, timer);
     }
 }
 

@@ -8,9 +8,10 @@
  *
  * Arming cannot fail, because waiting must not: a timer for which the array
  * cannot grow goes to a list, which is searched one by one.  Slow, and right.
+ * A second list holds timers that are *aside*: not to be found for a while.
  *
  * Invariant: entries[i - 1].timer->_index == i for every i in 1..count, and
- * no entry is before its parent; a timer in the list has BL__HEAP_SPILLED.
+ * no entry is before its parent; a timer in a list has BL__HEAP_SPILLED.
  */
 #ifndef BL__LOOP_HEAP_H
 #define BL__LOOP_HEAP_H
@@ -27,16 +28,23 @@ struct bl__heap {
     uint32_t count;
     uint32_t capacity;
     bl_link spilled;
-    uint32_t spilled_count;
+    bl_link aside;
+    uint32_t spilled_count; /* in both lists */
 };
 
 #define BL__HEAP_SPILLED UINT32_MAX
 
 void bl__heap_init(struct bl__heap *heap);
+
+/* Frees the heap.  Timers that are still armed count as stopped. */
 void bl__heap_done(struct bl__heap *heap);
 
 void bl__heap_insert(struct bl__heap *heap, bl_timer *timer);
 void bl__heap_remove(struct bl__heap *heap, bl_timer *timer);
+
+/* Takes a timer out of the order until bl__heap_take_back; it stays armed. */
+void bl__heap_set_aside(struct bl__heap *heap, bl_timer *timer);
+void bl__heap_take_back(struct bl__heap *heap);
 
 /* The earliest of the list; for bl__heap_first. */
 bl_timer *bl__heap_first_spilled(const struct bl__heap *heap);

@@ -139,6 +139,14 @@ int bl__loop_init(bl_loop *loop, const bl_loop_options *options,
     return 0;
 }
 
+/* Calls that were never made count as taken back. */
+static void calls_forget(bl_loop *loop) {
+    while (!bl__list_is_empty(&loop->calls)) {
+        bl_link *first = bl__list_first(&loop->calls);
+        bl_call_cancel(bl__container_of(first, bl_call, _link));
+    }
+}
+
 void bl__loop_done(bl_loop *loop) {
     BL__ASSERT(!loop->is_running);
     if (!bl__loop_is_forked(loop)) {
@@ -148,6 +156,7 @@ void bl__loop_done(bl_loop *loop) {
         bl_watch_stop(&loop->wake_watch);
         if (loop->driver != NULL) loop->driver_ops->close(loop->driver);
     }
+    calls_forget(loop);
     bl__fd_table_done(loop);
     bl__heap_done(&loop->timers);
     pthread_mutex_destroy(&loop->handle_mutex);
@@ -232,13 +241,19 @@ static bool poll_kernel(bl_loop *loop, bl_ns timeout) {
 
 /* ---- blocking ---------------------------------------------------------- */
 
+/* At the end of time BL_FOREVER has come, but no timer need be armed. */
+static bool has_due_timer(const bl_loop *loop, bl_ns now) {
+    const bl_timer *first = bl__heap_first(&loop->timers);
+    return first != NULL && first->_due <= now;
+}
+
 static bool has_work(const bl_loop *loop) {
     if (loop->client->has_ready(loop)) return true;
     if (!bl__list_is_empty(&loop->calls)) return true;
     if (atomic_load_explicit(&loop->is_woken, memory_order_relaxed)) {
         return true;
     }
-    return bl__timers_next(loop) <= loop->now;
+    return has_due_timer(loop, loop->now);
 }
 
 bool bl__loop_can_be_woken(const bl_loop *loop) {
@@ -397,7 +412,7 @@ bl_loop *bl_loop_running(void) {
 
 bool bl_loop_is_ready(const bl_loop *loop) {
     if (has_work(loop)) return true;
-    return bl__timers_next(loop) <= bl__loop_now(loop);
+    return has_due_timer(loop, bl__loop_now(loop));
 }
 
 bl_ns bl_loop_next_timer(const bl_loop *loop) {

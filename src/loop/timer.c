@@ -8,7 +8,8 @@
  *
  * A timer that is armed by a callback for a time that has already passed fires
  * in the next iteration: firing goes up to the order of arming that the
- * iteration began with, so it always ends.
+ * iteration began with, so it always ends.  Such a timer may stand in front of
+ * those that are still to fire, and is set aside until they have.
  */
 #include <belay/loop.h>
 
@@ -48,15 +49,20 @@ bl_ns bl__timers_next(const bl_loop *loop) {
     return first != NULL ? first->_due : BL_FOREVER;
 }
 
-/* With a seam, any of the timers due at the same instant may be next. */
-static bl_timer *choose_among_ties(bl_loop *loop, bl_timer *first) {
+/*
+ * With a seam, any of the timers due at the same instant may be next, except
+ * for those armed after `order_last`.
+ */
+static bl_timer *choose_among_ties(bl_loop *loop, bl_timer *first,
+                                   uint64_t order_last) {
     bl_timer *ties[TIES_MAX];
     uint32_t count = 0;
     while (first != NULL && count < TIES_MAX) {
         ties[count++] = first;
         bl__heap_remove(&loop->timers, first);
-        bl_timer *next = bl__heap_first(&loop->timers);
-        first = next != NULL && next->_due == ties[0]->_due ? next : NULL;
+        first = bl__heap_first(&loop->timers);
+        if (first == NULL || first->_due != ties[0]->_due) break;
+        if (first->_order > order_last) break;
     }
     uint32_t chosen = bl__loop_choose(loop, BL_CHOICE_TIMER, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -69,15 +75,18 @@ void bl__timers_fire(bl_loop *loop) {
     uint64_t order_last = loop->timer_order;
     for (;;) {
         bl_timer *timer = bl__heap_first(&loop->timers);
-        if (timer == NULL) return;
-        if (timer->_due > loop->now) return;
-        if (timer->_order > order_last) return;
+        if (timer == NULL || timer->_due > loop->now) break;
+        if (BL__UNLIKELY(timer->_order > order_last)) {
+            bl__heap_set_aside(&loop->timers, timer);
+            continue;
+        }
         if (loop->options.choose != NULL) {
-            timer = choose_among_ties(loop, timer);
+            timer = choose_among_ties(loop, timer, order_last);
         }
         bl__heap_remove(&loop->timers, timer);
         timer->_fn(timer->_context);
     }
+    bl__heap_take_back(&loop->timers);
 }
 
 bl_ns bl_ns_add(bl_ns a, bl_ns b) {
