@@ -92,6 +92,7 @@ int bl_loop_advance(bl_loop *loop, bl_ns duration) {
 static void after_fork_in_child(void) {
     fork_generation++;
     bl__loop_current = NULL;
+    bl__signals_forget();
 }
 
 static void watch_forks(void) {

@@ -134,6 +134,8 @@ void bl__handles_done(bl_loop *loop);
 /* signal.c */
 int bl__signals_install(bl_loop *loop);
 void bl__signals_restore(bl_loop *loop);
+/* In a forked child: the handlers are those of a loop it does not have. */
+void bl__signals_forget(void);
 void bl__signals_deliver(bl_loop *loop);
 
 /* offload.c: bl_to_thread's pool */

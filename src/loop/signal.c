@@ -8,7 +8,8 @@
  * handler, since it comes when the loop is stuck.
  *
  * Handlers are installed on the main thread only, only where the default
- * stood, and restored only where they are still ours.
+ * stood, and restored only where they are still ours.  A forked child, which
+ * has left the loop, has none.
  */
 #include <errno.h>
 #include <sched.h>
@@ -28,11 +29,11 @@ enum {
 static const int numbers[KIND_COUNT] = { SIGINT, SIGTERM, SIGQUIT };
 
 static _Atomic(bl_loop *) owner;
-static atomic_uint handlers_running; /* they may still use the owner */
 static bool is_installed[KIND_COUNT];
 static atomic_uint termination_count; /* seen by the handler */
 static atomic_int termination_number; /* the last of them */
 static atomic_uint quit_count;
+static atomic_uint handler_count; /* threads that are in on_signal now */
 static unsigned terminations_delivered;
 static unsigned quits_delivered;
 
@@ -44,6 +45,7 @@ static void die_of(int number) {
 
 static void on_signal(int number) {
     int saved_errno = errno;
+    atomic_fetch_add(&handler_count, 1);
     if (number == SIGQUIT) {
         atomic_fetch_add(&quit_count, 1);
     } else {
@@ -51,10 +53,9 @@ static void on_signal(int number) {
         unsigned before = atomic_fetch_add(&termination_count, 1);
         if (before >= TERMINATIONS_MAX) die_of(number);
     }
-    atomic_fetch_add(&handlers_running, 1);
     bl_loop *loop = atomic_load(&owner);
     if (loop != NULL) bl__wake(loop);
-    atomic_fetch_sub(&handlers_running, 1);
+    atomic_fetch_sub(&handler_count, 1);
     errno = saved_errno;
 }
 
@@ -87,9 +88,8 @@ int bl__signals_install(bl_loop *loop) {
     return 0;
 }
 
-void bl__signals_restore(bl_loop *loop) {
-    if (!loop->owns_signals) return;
-    loop->owns_signals = false;
+/* Puts the default back where the handler is still ours. */
+static void uninstall(void) {
     for (int i = 0; i < KIND_COUNT; i++) {
         struct sigaction current;
         if (!is_installed[i]) continue;
@@ -101,11 +101,23 @@ void bl__signals_restore(bl_loop *loop) {
         struct sigaction action = { .sa_handler = SIG_DFL };
         sigaction(numbers[i], &action, NULL);
     }
+}
+
+void bl__signals_restore(bl_loop *loop) {
+    if (!loop->owns_signals) return;
+    loop->owns_signals = false;
+    uninstall();
     BL__ASSERT(atomic_load(&owner) == loop);
     atomic_store(&owner, NULL);
-    /* A handler on another thread has seen the loop, which is about to go. */
-    while (atomic_load(&handlers_running) > 0)
+    /* The signal may have come to another thread, which has the loop still. */
+    while (atomic_load(&handler_count) > 0)
         sched_yield();
+}
+
+void bl__signals_forget(void) {
+    atomic_store(&owner, NULL);
+    atomic_store(&handler_count, 0); /* those threads are not here */
+    uninstall();
 }
 
 void bl__signals_deliver(bl_loop *loop) {

@@ -152,8 +152,10 @@ void bl_loop_close(bl_loop *loop) {
     }
     loop->is_running = false;
     bl_error_unref(sched->root_error);
+    bool is_forked = bl__loop_is_forked(loop);
     bl__loop_done(loop);
-    bl__stack_pool_done(&sched->stacks);
+    /* A forked child may stand on the stack of the task that forked. */
+    if (!is_forked) bl__stack_pool_done(&sched->stacks);
     bl__free(sched);
 }
 
