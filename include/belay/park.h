@@ -206,6 +206,12 @@ BL_API
 size_t bl_waitq_serve_all(bl_waitq *queue, int rc);
 
 /*
+ * Returns the loop that `task` belongs to.
+ */
+BL_API
+bl_loop *bl_task_loop(const bl_task *task);
+
+/*
  * Returns the line of those who join `task`, for waits on several things; they
  * are served with 0 when it ends.  NULL once it has ended.
  */

@@ -56,7 +56,8 @@ typedef struct bl_branch_ops {
  *
  * After it has won, `rc` tells what the wait itself returned: for a queue 0,
  * BL_ESHUTDOWN or BL_ENOMEM, for a lock 0 or BL_EOWNERDEAD, for a future its
- * result, for a descriptor the events that are ready, for the others 0.
+ * result, for a descriptor the events that are ready or BL_ECLOSED, for the
+ * others 0.
  */
 struct bl_branch {
     const bl_branch_ops *ops;

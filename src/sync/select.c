@@ -316,7 +316,9 @@ bl_branch bl_on_future(bl_future *future, void **value) {
 
 static int task_check(bl_branch *branch) {
     if (branch->object == NULL) return BL_EINVAL;
-    return branch->object == bl_task_current() ? BL_EDEADLK : 0;
+    if (branch->object == bl_task_current()) return BL_EDEADLK;
+    bl_loop *loop = bl_task_loop(branch->object);
+    return loop == bl_loop_running() ? 0 : BL_ETHREAD;
 }
 
 static bool task_try(bl_branch *branch) {
@@ -398,8 +400,9 @@ static bool fd_try(bl_branch *branch) {
     return branch->rc != 0;
 }
 
+/* Without an event: bl_fd_close sends everybody away. */
 static void fd_ready(void *context, unsigned events) {
-    bl_branch_commit(context, (int)events);
+    bl_branch_commit(context, events != 0 ? (int)events : BL_ECLOSED);
 }
 
 static int fd_begin(bl_branch *branch) {

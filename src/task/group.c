@@ -33,11 +33,22 @@ void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent) {
     group->_state = BL__GROUP_OPEN;
 }
 
+/* Among the scopes of the task, or its owner.  A group that was never entered
+ * may hold anything, so it is not asked itself. */
+static bool is_entered_by(const bl_group *group, const bl_task *task) {
+    if (task->group == group) return true;
+    const bl_scope *scope = task->scope;
+    for (; scope != &task->base; scope = scope->_parent) {
+        if (scope == &group->_scope) return true;
+    }
+    return false;
+}
+
 int bl_group_enter(bl_group *group) {
     if (group == NULL) return BL_EINVAL;
     bl_task *task = bl__task_current();
     if (task == NULL) return bl__no_task();
-    if (task->scope == &group->_scope) return BL_EMISUSE;
+    if (is_entered_by(group, task)) return BL_EMISUSE;
 
     group->_scope._site = bl__take_site();
     bl__group_init(group, task, task->scope);

@@ -34,6 +34,10 @@ bool bl_task_is_cancelled(const bl_task *task) {
     return task->is_done && task->is_cancelled;
 }
 
+bl_loop *bl_task_loop(const bl_task *task) {
+    return &task->sched->loop;
+}
+
 bl_waitq *bl_task_joiners(bl_task *task) {
     return task->is_done ? NULL : &task->joiners;
 }

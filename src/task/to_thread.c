@@ -99,8 +99,8 @@ static bl_abort owned_abort(bl_park *park) {
 }
 
 int bl_to_thread_owned(bl_task_fn *fn, void *arg, void (*dtor)(void *arg)) {
-    if (fn == NULL || dtor == NULL) return BL_EINVAL;
-    int rc = bl_checkpoint();
+    if (dtor == NULL) return BL_EINVAL;
+    int rc = fn != NULL ? bl_checkpoint() : BL_EINVAL;
     if (rc < 0) goto drop_arg;
 
     bl_task *task = bl__task_current();

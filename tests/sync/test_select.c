@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/sockets.h"
+
 /* One of everything that can be waited for. */
 struct world {
     bl_event event;
@@ -691,6 +693,32 @@ TEST(an_object_of_another_loop_is_refused) {
         T_INFO("branch %d", i);
         CHECK_ERR(in_other_loop(select_one, &chooser.branches[i]), BL_ETHREAD);
     }
+}
+
+TEST(a_task_of_another_loop_is_refused) {
+    bl_task *task;
+    BL_GROUP_SCOPED(group);
+    CHECK_OK(bl_spawn_task(&group, kid_sleeps, ARG(1), &task));
+    CHECK(bl_task_loop(task) == bl_loop_running());
+    bl_branch branch = bl_on_task(task, NULL);
+    CHECK_ERR(in_other_loop(select_one, &branch), BL_ETHREAD);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(in_other_loop(select_one, &branch), BL_ETHREAD);
+    bl_task_unref(task);
+}
+
+TEST(a_descriptor_that_is_closed_is_a_result_of_its_branch) {
+    int fds[2];
+    socket_pair(fds);
+    bl_branch branch = bl_on_fd(fds[0], BL_READABLE);
+    struct caller caller = calls(select_one, &branch);
+    BL_GROUP_SCOPED(group);
+    callers_start(&group, &caller, 1);
+    CHECK_OK(bl_fd_close(fds[0]));
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(caller.rc, 0);
+    CHECK_ERR(branch.rc, BL_ECLOSED);
+    close(fds[1]);
 }
 
 static void *alloc_nothing(void *context, size_t bytes) {

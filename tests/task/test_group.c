@@ -638,6 +638,21 @@ TEST(a_group_refuses_what_it_is_not_ready_for) {
     CHECK_ERR(bl_group_run(NULL, NULL), BL_EINVAL);
 }
 
+static int enters(void *arg) {
+    return bl_group_enter(arg);
+}
+
+TEST(a_group_that_is_open_cannot_be_entered_again) {
+    bl_group outer = { 0 }, inner = { 0 };
+    REQUIRE_OK(bl_group_enter(&outer));
+    REQUIRE_OK(bl_group_enter(&inner));
+    CHECK_ERR(bl_group_enter(&outer), BL_EMISUSE); /* not the innermost */
+    CHECK_OK(bl_spawn(&inner, enters, &inner));    /* by its own child */
+    CHECK_ERR(bl_group_exit(&inner, 0), BL_EGROUP);
+    CHECK_ERR(group_code(0), BL_EMISUSE);
+    CHECK_EQ(bl_group_exit(&outer, 0), 0);
+}
+
 static int leaves(void *arg) {
     return bl_group_exit(arg, 0) == BL_EMISUSE ? 0 : BL_EIO;
 }

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/loop/test_offload.c - the pool of threads behind bl_to_thread
+ *
+ * Jobs wait at gates that the test opens, so that what runs, what is queued
+ * and what has ended is known without any clock.
+ *
+ * Legs: threads
+ */
+#include <belay/test.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "support/host.h"
+#include "support/kids.h"
+
+/* A job that says that it runs, and ends when it may. */
+struct gate {
+    sem_t opened;
+    atomic_int begun;
+    atomic_int ended;
+    atomic_int running_max;
+    atomic_int dropped;
+};
+
+static void gate_init(struct gate *gate) {
+    memset(gate, 0, sizeof *gate);
+    REQUIRE_EQ(sem_init(&gate->opened, 0, 0), 0);
+}
+
+static void gate_open(struct gate *gate, int count) {
+    for (int i = 0; i < count; i++)
+        REQUIRE_EQ(sem_post(&gate->opened), 0);
+}
+
+static void gate_await(struct gate *gate, int count) {
+    while (atomic_load(&gate->begun) < count)
+        sched_yield();
+}
+
+static void pass(struct gate *gate) {
+    while (sem_wait(&gate->opened) != 0) {}
+}
+
+static int job_waits(void *arg) {
+    struct gate *gate = arg;
+    int running =
+        atomic_fetch_add(&gate->begun, 1) + 1 - atomic_load(&gate->ended);
+    int most = atomic_load(&gate->running_max);
+    while (running > most &&
+           !atomic_compare_exchange_weak(&gate->running_max, &most, running)) {}
+    pass(gate);
+    atomic_fetch_add(&gate->ended, 1);
+    return 17;
+}
+
+/* A task that waits for one job. */
+static int offloads(void *arg) {
+    return bl_to_thread(job_waits, arg);
+}
+
+static uint64_t thread_jobs(void) {
+    bl_loop_info info;
+    bl_loop_get_info(bl_loop_running(), &info);
+    return info.thread_jobs;
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+static int tells_its_thread(void *arg) {
+    *(pthread_t *)arg = pthread_self();
+    CHECK(bl_loop_running() == NULL);
+    CHECK(bl_task_current() == NULL);
+    return 23;
+}
+
+TEST(a_job_runs_on_another_thread_and_gives_its_result) {
+    pthread_t thread = pthread_self();
+    CHECK_EQ(bl_to_thread(tells_its_thread, &thread), 23);
+    CHECK(!pthread_equal(thread, pthread_self()));
+    CHECK_EQ(thread_jobs(), 0);
+}
+
+TEST(a_job_can_fail) {
+    CHECK_ERR(bl_to_thread(kid_returns, ARG(BL_EPIPE)), BL_EPIPE);
+}
+
+TEST(the_loop_goes_on_while_a_job_runs) {
+    struct gate gate;
+    bl_group group = { 0 };
+    gate_init(&gate);
+    CHECK_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn(&group, offloads, &gate));
+    CHECK_EQ(bl_yield(), 0);
+    CHECK_EQ(thread_jobs(), 1);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ(bl_yield(), 0);
+    CHECK_EQ(atomic_load(&gate.ended), 0);
+    gate_open(&gate, 1);
+    CHECK_EQ(bl_group_exit(&group, 0), 0);
+    CHECK_EQ(atomic_load(&gate.ended), 1);
+    sem_destroy(&gate.opened);
+}
+
+static int counts_blocked_signals(void *arg) {
+    sigset_t blocked;
+    (void)arg;
+    if (pthread_sigmask(SIG_SETMASK, NULL, &blocked) != 0) return -1;
+    return sigismember(&blocked, SIGINT) + sigismember(&blocked, SIGTERM);
+}
+
+TEST(threads_of_the_pool_leave_signals_to_the_loop) {
+    CHECK_EQ(bl_to_thread(counts_blocked_signals, NULL), 2);
+}
+
+/* ---- how many ------------------------------------------------------------ */
+
+enum {
+    POOL = 3,
+    CROWD = 20
+};
+
+static int crowds_the_pool(void *arg) {
+    struct gate *gate = arg;
+    bl_group group = { 0 };
+    CHECK_OK(bl_group_enter(&group));
+    for (int i = 0; i < CROWD; i++)
+        CHECK_OK(bl_spawn(&group, offloads, gate));
+    CHECK_EQ(bl_yield(), 0);
+    CHECK_EQ(thread_jobs(), CROWD);
+    gate_await(gate, POOL);
+    gate_open(gate, CROWD);
+    return bl_group_exit(&group, 0);
+}
+
+TEST(the_pool_is_bounded_and_serves_all, .no_loop = true) {
+    struct gate gate;
+    bl_loop_options options = quiet_options();
+    options.threads_max = POOL;
+    gate_init(&gate);
+    CHECK_EQ(bl_run_with(crowds_the_pool, &gate, &options), 0);
+    CHECK_EQ(atomic_load(&gate.ended), CROWD);
+    CHECK_EQ(atomic_load(&gate.running_max), POOL);
+    sem_destroy(&gate.opened);
+}
+
+static int notes_its_number(void *arg) {
+    note("%d", (int)NUMBER(arg));
+    return 0;
+}
+
+static int offloads_a_number(void *arg) {
+    return bl_to_thread(notes_its_number, arg);
+}
+
+static int queues_four(void *arg) {
+    bl_group group = { 0 };
+    (void)arg;
+    CHECK_OK(bl_group_enter(&group));
+    for (int i = 1; i <= 4; i++)
+        CHECK_OK(bl_spawn(&group, offloads_a_number, ARG(i)));
+    return bl_group_exit(&group, 0);
+}
+
+TEST(jobs_run_in_the_order_in_which_they_were_queued, .no_loop = true) {
+    bl_loop_options options = quiet_options();
+    options.threads_max = 1;
+    CHECK_EQ(bl_run_with(queues_four, NULL, &options), 0);
+    CHECK_STR(notes(), "1 2 3 4");
+}
+
+/* ---- cancelling ---------------------------------------------------------- */
+
+/* One thread, which is busy with the first job; the second one is queued. */
+static int cancels_both(void *arg) {
+    struct gate *gate = arg;
+    bl_task *running, *queued;
+    bl_outcome outcome;
+    bl_group group = { 0 };
+    CHECK_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn_task(&group, offloads, gate, &running));
+    CHECK_OK(bl_spawn_task(&group, offloads, gate, &queued));
+    CHECK_EQ(bl_yield(), 0);
+    gate_await(gate, 1);
+
+    bl_task_cancel(queued);
+    CHECK_EQ(bl_task_join(queued, &outcome), 0);
+    CHECK(outcome.is_cancelled);
+    CHECK_EQ(thread_jobs(), 1);
+
+    bl_task_cancel(running);
+    CHECK_EQ(bl_yield(), 0);
+    CHECK(!bl_task_is_done(running)); /* it has to wait */
+    gate_open(gate, 1);
+    CHECK_EQ(bl_task_join(running, &outcome), 0);
+    CHECK_EQ(outcome.rc, 17); /* and keeps its result */
+    CHECK(!outcome.is_cancelled);
+    bl_task_unref(queued);
+    bl_task_unref(running);
+    return bl_group_exit(&group, 0);
+}
+
+static void with_one_thread(bl_task_fn *fn) {
+    struct gate gate;
+    bl_loop_options options = quiet_options();
+    options.threads_max = 1;
+    gate_init(&gate);
+    CHECK_EQ(bl_run_with(fn, &gate, &options), 0);
+    CHECK_EQ(atomic_load(&gate.begun), 1);
+    CHECK_EQ(atomic_load(&gate.ended), 1);
+    sem_destroy(&gate.opened);
+}
+
+TEST(a_queued_job_is_cancelled_and_a_running_one_waited_for, .no_loop = true) {
+    with_one_thread(cancels_both);
+}
+
+static int works_until_told(void *arg) {
+    struct gate *gate = arg;
+    atomic_fetch_add(&gate->begun, 1);
+    while (!bl_thread_is_cancelled())
+        sched_yield();
+    atomic_fetch_add(&gate->ended, 1);
+    return BL_ECANCELED;
+}
+
+static int offloads_work(void *arg) {
+    return bl_to_thread(works_until_told, arg);
+}
+
+TEST(a_running_job_can_notice_that_it_is_no_longer_wanted) {
+    struct gate gate;
+    bl_task *task;
+    bl_group group = { 0 };
+    gate_init(&gate);
+    CHECK_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn_task(&group, offloads_work, &gate, &task));
+    CHECK_EQ(bl_yield(), 0);
+    bl_task_cancel(task);
+    CHECK_EQ(bl_group_exit(&group, 0), 0);
+    CHECK(bl_task_is_cancelled(task));
+    bl_task_unref(task);
+    CHECK(!bl_thread_is_cancelled()); /* not a job */
+    sem_destroy(&gate.opened);
+}
+
+/* ---- an argument that changes hands -------------------------------------- */
+
+static void drops(void *arg) {
+    struct gate *gate = arg;
+    atomic_fetch_add(&gate->dropped, 1);
+}
+
+static int offloads_owned(void *arg) {
+    return bl_to_thread_owned(job_waits, arg, drops);
+}
+
+TEST(an_owned_argument_is_dropped_once_its_job_is_over) {
+    struct gate gate;
+    gate_init(&gate);
+    gate_open(&gate, 1);
+    CHECK_EQ(offloads_owned(&gate), 17);
+    CHECK_EQ(atomic_load(&gate.dropped), 1);
+    sem_destroy(&gate.opened);
+}
+
+static int abandons(void *arg) {
+    struct gate *gate = arg;
+    bl_task *task;
+    bl_group group = { 0 };
+    CHECK_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn_task(&group, offloads_owned, gate, &task));
+    CHECK_EQ(bl_yield(), 0);
+    gate_await(gate, 1);
+    bl_task_cancel(task);
+    CHECK_EQ(bl_group_exit(&group, 0), 0); /* at once */
+    CHECK(bl_task_is_cancelled(task));
+    bl_task_unref(task);
+    CHECK_EQ(atomic_load(&gate->dropped), 0);
+    CHECK_EQ(atomic_load(&gate->ended), 0);
+    gate_open(gate, 1); /* the loop waits for it when it closes */
+    return 0;
+}
+
+TEST(an_abandoned_job_goes_on_and_the_closing_loop_waits_for_it,
+     .no_loop = true) {
+    struct gate gate;
+    gate_init(&gate);
+    CHECK_EQ(bl_run_with(abandons, &gate, NULL), 0);
+    CHECK_EQ(atomic_load(&gate.ended), 1);
+    CHECK_EQ(atomic_load(&gate.dropped), 1);
+    sem_destroy(&gate.opened);
+}
+
+static int cancels_an_owned_one_in_the_queue(void *arg) {
+    struct gate *gate = arg;
+    bl_task *task;
+    bl_group group = { 0 };
+    CHECK_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn(&group, offloads, gate));
+    CHECK_OK(bl_spawn_task(&group, offloads_owned, gate, &task));
+    CHECK_EQ(bl_yield(), 0);
+    gate_await(gate, 1);
+    bl_task_cancel(task);
+    CHECK_EQ(bl_task_join(task, NULL), 0);
+    CHECK_EQ(atomic_load(&gate->dropped), 1); /* it never ran */
+    bl_task_unref(task);
+    gate_open(gate, 1);
+    return bl_group_exit(&group, 0);
+}
+
+TEST(an_owned_argument_is_dropped_if_its_job_never_runs, .no_loop = true) {
+    with_one_thread(cancels_an_owned_one_in_the_queue);
+}
+
+TEST(an_owned_argument_is_dropped_by_each_refusal) {
+    struct gate gate;
+    bl_scope scope;
+    gate_init(&gate);
+    CHECK_ERR(bl_to_thread_owned(NULL, &gate, drops), BL_EINVAL);
+    CHECK_EQ(atomic_load(&gate.dropped), 1);
+    bl_scope_enter(&scope);
+    bl_scope_cancel(&scope, NULL);
+    CHECK_ERR(offloads_owned(&gate), BL_ECANCELED);
+    CHECK_EQ(bl_scope_exit(&scope, 0), 0);
+    CHECK_EQ(atomic_load(&gate.dropped), 2);
+    CHECK_EQ(atomic_load(&gate.begun), 0);
+    sem_destroy(&gate.opened);
+}
+
+TEST(an_owned_argument_is_dropped_outside_a_loop, .no_loop = true) {
+    struct gate gate;
+    gate_init(&gate);
+    CHECK_ERR(offloads_owned(&gate), BL_ENOLOOP);
+    CHECK_EQ(atomic_load(&gate.dropped), 1);
+    sem_destroy(&gate.opened);
+}
+
+TEST(an_owned_argument_survives_any_failure, .sweep = T_OOM | T_CANCEL) {
+    struct gate gate;
+    gate_init(&gate);
+    gate_open(&gate, 1);
+    int rc = offloads_owned(&gate);
+    CHECK_ALWAYS(rc == 17 || rc == BL_ENOMEM || rc == BL_ECANCELED);
+    if (rc == 17) CHECK_ALWAYS(atomic_load(&gate.dropped) == 1);
+    if (rc == BL_ENOMEM) CHECK_ALWAYS(atomic_load(&gate.dropped) == 1);
+    CHECK_ALWAYS(atomic_load(&gate.dropped) <= 1);
+    sem_destroy(&gate.opened);
+}
+
+TEST(a_job_needs_a_function) {
+    CHECK_ERR(bl_to_thread(NULL, NULL), BL_EINVAL);
+    CHECK_ERR(bl_to_thread_owned(kid_returns, NULL, NULL), BL_EINVAL);
+}
+
+/* ---- no threads ---------------------------------------------------------- */
+
+static int hungry_calls;
+
+static void *no_memory(void *context, size_t bytes) {
+    (void)context;
+    (void)bytes;
+    hungry_calls++;
+    return NULL;
+}
+
+static void *no_more_memory(void *context, void *memory, size_t bytes) {
+    (void)memory;
+    return no_memory(context, bytes);
+}
+
+static void no_free(void *context, void *memory) {
+    (void)context;
+    (void)memory;
+}
+
+TEST(without_a_pool_there_is_no_job) {
+    bl_allocator before, hungry = { no_memory, no_more_memory, no_free, NULL };
+    bl_allocator_get(&before);
+    bl_allocator_set(&hungry);
+    int rc = bl_to_thread(kid_returns, ARG(1));
+    bl_allocator_set(&before);
+    CHECK_ERR(rc, BL_EAGAIN);
+    CHECK_GE(hungry_calls, 1);
+    CHECK_EQ(thread_jobs(), 0);
+    CHECK_EQ(bl_to_thread(kid_returns, ARG(1)), 1); /* later there is one */
+}
