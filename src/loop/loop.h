@@ -59,7 +59,7 @@ struct bl_loop {
     _Atomic(struct bl__post *) posts; /* newest first */
     atomic_bool is_woken; /* the wake_fd was written, not yet read */
     atomic_uint pins;
-    atomic_uint posters; /* threads inside bl__post */
+    atomic_uint posters; /* threads that hold on to the loop right now */
     pthread_mutex_t handle_mutex;
     bl_link handles;
     struct bl__pool *pool; /* of bl_to_thread; NULL before the first job */

@@ -173,26 +173,29 @@ static bool handle_unlink(bl_loop *loop, bl_handle *handle) {
 }
 
 /*
- * While the handle is linked and its mutex held, the loop cannot finish
- * closing: bl__handles_done takes the mutex of each handle it finds.  Once it
- * is unlinked, the count of posters keeps the loop's memory.
+ * While the mutex is held and the handle is in its loop's list, the loop cannot
+ * finish closing: bl__handles_done takes the mutex of each of its handles
+ * first.  Once the handle is out of the list, the count of posters keeps it.
  */
+static bool handle_leave(bl_handle *handle) {
+    bl_loop *loop = handle->loop;
+    if (loop == NULL) return false;
+    atomic_fetch_add(&loop->posters, 1);
+    bool was_linked = handle_unlink(loop, handle);
+    if (was_linked) {
+        handle->loop = NULL;
+        atomic_fetch_sub(&loop->pins, 1);
+        bl__wake(loop); /* it may be in a deadlock now, and has to look */
+    }
+    atomic_fetch_sub(&loop->posters, 1);
+    return was_linked;
+}
+
 void bl_thread_close(bl_handle *handle) {
     if (handle == NULL) return;
 
-    bool was_linked = false;
     pthread_mutex_lock(&handle->mutex);
-    bl_loop *loop = handle->loop;
-    if (loop != NULL) {
-        atomic_fetch_add(&loop->posters, 1);
-        was_linked = handle_unlink(loop, handle);
-        if (was_linked) {
-            atomic_fetch_sub(&loop->pins, 1);
-            bl__wake(loop); /* it may be in a deadlock now, and has to look */
-            handle->loop = NULL;
-        }
-        atomic_fetch_sub(&loop->posters, 1);
-    }
+    bool was_linked = handle_leave(handle);
     pthread_mutex_unlock(&handle->mutex);
     if (was_linked) handle_unref(handle);
     handle_unref(handle);

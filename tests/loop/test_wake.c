@@ -296,6 +296,39 @@ TEST(a_handle_may_be_closed_while_its_loop_closes, .no_loop = true) {
         race_the_end(false);
 }
 
+enum {
+    HANDLES = 64
+};
+
+static int opens_many(void *arg) {
+    bl_handle **handles = arg;
+    for (int i = 0; i < HANDLES; i++)
+        REQUIRE_OK(bl_handle_open(&handles[i]));
+    return 0;
+}
+
+static void *closes_many(void *arg) {
+    bl_handle **handles = arg;
+    for (int i = 0; i < HANDLES; i++)
+        bl_thread_close(handles[i]);
+    return NULL;
+}
+
+TEST(many_handles_may_be_closed_while_their_loop_closes, .no_loop = true) {
+    bl_handle *handles[HANDLES];
+    for (int i = 0; i < 100; i++) {
+        bl_loop *loop;
+        pthread_t thread;
+        REQUIRE_OK(bl_loop_open(NULL, &loop));
+        REQUIRE_OK(bl_loop_run(loop, opens_many, handles));
+        REQUIRE_EQ(pthread_create(&thread, NULL, closes_many, handles), 0);
+        for (int turn = 0; turn < i % 10; turn++)
+            sched_yield();
+        bl_loop_close(loop);
+        REQUIRE_EQ(pthread_join(thread, NULL), 0);
+    }
+}
+
 TEST(a_post_while_the_loop_closes_is_called_or_refused, .no_loop = true) {
     for (int i = 0; i < 100; i++)
         race_the_end(true);
