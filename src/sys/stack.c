@@ -57,6 +57,7 @@ struct bl__slab {
     uint32_t stack_count;
     uint32_t carved_count;  /* slots handed out at least once */
     uint32_t guarded_count; /* slots whose guard is installed */
+    uint32_t canary_from;   /* the first slot that has a canary instead */
     uint32_t guard_batch;
     uint32_t cold_count;
     uint32_t mprotect_count; /* of the process's limited number */
@@ -105,24 +106,24 @@ static int guard_by_madvise(struct bl__slab *slab, uint32_t from, uint32_t to) {
     return 0;
 }
 
-static int guard_by_mprotect(struct bl__slab *slab, uint32_t from,
-                             uint32_t to) {
+/* Returns the first slot of [from, to) that it could not guard, or `to`. */
+static uint32_t guard_by_mprotect(struct bl__slab *slab, uint32_t from,
+                                  uint32_t to) {
     for (uint32_t i = from; i < to; i++) {
-        if (atomic_load(&mprotect_guard_count) >= MPROTECT_GUARDS_MAX) {
-            return -ENOMEM;
-        }
+        char *page = slab->base + i * slab->slot_bytes;
+        if (atomic_load(&mprotect_guard_count) >= MPROTECT_GUARDS_MAX) return i;
+        if (mprotect(page, PAGE_BYTES, PROT_NONE) < 0) return i;
         atomic_fetch_add(&mprotect_guard_count, 1);
         slab->mprotect_count++;
-        char *page = slab->base + i * slab->slot_bytes;
-        if (mprotect(page, PAGE_BYTES, PROT_NONE) < 0) return -errno;
     }
-    return 0;
+    return to;
 }
 
 /*
  * Guards the next slots of the slab by the strongest means that works.  A slab
  * keeps its means; a weaker one takes effect with the next slab, except that
- * the canary, which needs nothing, can take over at any slot.
+ * the canary, which needs nothing, takes over from some slot on: those before
+ * it have a page that must not even be looked at.
  */
 static void guard_next(struct bl__slab *slab) {
     uint32_t from = slab->guarded_count;
@@ -134,11 +135,15 @@ static void guard_next(struct bl__slab *slab) {
         slab->guard = BL__GUARD_MPROTECT;
         atomic_store(&guard_mode, BL__GUARD_MPROTECT);
     }
-    if (slab->guard == BL__GUARD_MPROTECT &&
-        guard_by_mprotect(slab, from, to) < 0) {
-        slab->guard = BL__GUARD_CANARY;
+    if (slab->guard == BL__GUARD_MPROTECT && slab->canary_from >= from) {
+        uint32_t first = guard_by_mprotect(slab, from, to);
+        if (first < to) slab->canary_from = first;
     }
     slab->guarded_count = to;
+}
+
+static uint8_t guard_of(const struct bl__slab *slab, uint32_t index) {
+    return index < slab->canary_from ? slab->guard : BL__GUARD_CANARY;
 }
 
 /* ---- slabs ------------------------------------------------------------- */
@@ -165,6 +170,7 @@ static struct bl__slab *slab_open(struct bl__stack_class *class,
     slab->slot_bytes = slot_bytes(class_index);
     slab->stack_count = count;
     slab->guard_batch = 1;
+    slab->canary_from = count;
     slab->guard = (uint8_t)atomic_load(&guard_mode);
     slab->next = class->slabs;
     class->slabs = slab;
@@ -200,9 +206,9 @@ static struct bl__stack *slot_open(struct bl__stack_pool *pool,
     stack->slab = slab;
     stack->index = index;
     stack->class_index = class_index;
-    stack->guard = slab->guard;
+    stack->guard = guard_of(slab, index);
     bl__list_init(&stack->link);
-    pool->guard = slab->guard;
+    pool->guard = stack->guard;
     return stack;
 }
 

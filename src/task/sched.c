@@ -37,13 +37,19 @@ bl_task *bl__ready_pop_chosen(struct bl__sched *sched) {
     return task;
 }
 
-void bl__check_stack(const bl_task *task) {
-    if (!bl__stack_is_whole(&task->stack)) {
-        BL__MISUSE("stack overflow in task \"%s\" #%llu: %zu bytes, spawned "
-                   "at %s",
-                   bl_task_name(task), (unsigned long long)task->id,
-                   bl__stack_bytes(&task->stack), bl_task_site(task));
-    }
+/* A report needs more stack than this one has left: the loop makes it. */
+void bl__check_stack(bl_task *task) {
+    if (bl__stack_is_whole(&task->stack)) return;
+    task->sched->overflowed = task;
+    bl__ctx_leave(&task->ctx, &task->sched->loop_ctx);
+}
+
+BL__NORETURN
+static void report_overflow(const bl_task *task) {
+    BL__MISUSE("stack overflow in task \"%s\" #%llu: its stack has %zu bytes; "
+               "it was spawned at %s",
+               bl_task_name(task), (unsigned long long)task->id,
+               bl__stack_bytes(&task->stack), bl_task_site(task));
 }
 
 /*
@@ -91,6 +97,9 @@ void bl__sched_run_ready(bl_loop *loop) {
     if (sched->ready_first != NULL) sched->batch_end = sched->ready_end;
     while (sched->batch_end != NULL) {
         bl__ctx_switch(&sched->loop_ctx, bl__next_context(sched));
+        if (BL__UNLIKELY(sched->overflowed != NULL)) {
+            report_overflow(sched->overflowed);
+        }
         if (sched->corpse != NULL) {
             bl_task *corpse = sched->corpse;
             sched->corpse = NULL;

@@ -111,7 +111,8 @@ struct bl__sched {
     uint32_t budget;     /* of each task */
     int *errno_at;       /* of the thread that runs the loop */
     struct bl__ctx loop_ctx;
-    bl_task *corpse; /* ended, its stack still to be given back */
+    bl_task *corpse;     /* ended, its stack still to be given back */
+    bl_task *overflowed; /* it has written below its stack */
     bl_link settlers;
     struct bl__stack_pool stacks;
     bl_group root_group;
@@ -147,7 +148,7 @@ static inline bl_task *bl__task_current(void) {
 int bl__no_task(void);
 
 /* ---- sched.c; see also switch.h */
-void bl__check_stack(const bl_task *task);
+void bl__check_stack(bl_task *task);
 /* Ends the current task for good. */
 BL__NORETURN
 void bl__leave(struct bl__sched *sched, bl_task *task);

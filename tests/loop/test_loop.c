@@ -8,18 +8,15 @@
 #include <belay/test.h>
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/filter.h"
 #include "support/host.h"
 #include "support/kids.h"
 #include "support/sockets.h"
@@ -590,21 +587,6 @@ TEST(the_environment_names_the_driver_and_an_option_overrules_it,
     CHECK_STR(driver_of_a_new_loop(BL_DRIVER_DEFAULT), ring);
 }
 
-/* From now on io_uring_setup fails in this process. */
-static void refuse_io_uring(void) {
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = { sizeof program / sizeof *program, program };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) {
-        t_skip("no filter for system calls here");
-    }
-}
-
 static int talks_to_itself(void *arg) {
     int *ends = arg;
     char byte = 0;
@@ -616,7 +598,7 @@ static int talks_to_itself(void *arg) {
 TEST(a_loop_that_may_not_have_io_uring_uses_epoll, .no_loop = true) {
     int ends[2];
     socket_pair(ends);
-    refuse_io_uring();
+    refuse_io_uring(EPERM);
     bl_loop_options options = { .size = sizeof options,
                                 .driver = BL_DRIVER_URING };
     open_loop(&options);

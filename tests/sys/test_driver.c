@@ -11,24 +11,21 @@
 #include <fcntl.h>
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "support/filter.h"
 #include "support/host.h"
 #include "support/sockets.h"
 #include "sys/driver.h"
@@ -640,22 +637,6 @@ TEST(an_option_counts_more_than_the_environment) {
     REQUIRE_OK(bl__driver_open(BL_DRIVER_EPOLL, &ops, &driver));
     CHECK_STR(ops->name, "epoll");
     ops->close(driver);
-}
-
-/* From now on io_uring_setup fails with `error`, as in many containers. */
-static void refuse_io_uring(int error) {
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = { .len = sizeof program / sizeof *program,
-                                 .filter = program };
-    REQUIRE_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) {
-        t_skip("no filters on system calls here");
-    }
 }
 
 PARAM(int, refusal, EPERM, ENOSYS, EACCES);
