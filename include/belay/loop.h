@@ -31,8 +31,25 @@ typedef enum bl_choice {
     BL_CHOICE_TIMER,  /* which of the timers due at one instant fires */
     BL_CHOICE_IO,     /* which of the descriptors reported together is served */
     BL_CHOICE_SELECT, /* which of the ready branches of a select commits */
-    BL_CHOICE_OFFLOAD /* which of the finished thread jobs is delivered */
+    BL_CHOICE_OFFLOAD, /* which of the finished thread jobs is delivered */
+    BL_CHOICE_SIZE     /* how many of the bytes one call moves; 0: all */
 } bl_choice;
+
+/* Which system call a seam is told of. */
+typedef enum bl_io_call {
+    BL_IO_READ,
+    BL_IO_WRITE,
+    BL_IO_ACCEPT,
+    BL_IO_CONNECT,
+    BL_IO_SOCKET,
+    BL_IO_BIND,
+    BL_IO_LISTEN,
+    BL_IO_OPTION,  /* setting an option of a socket */
+    BL_IO_ADDRESS, /* asking for an address of a socket */
+    BL_IO_SHUTDOWN,
+    BL_IO_CLOSE,
+    BL_IO_WATCH /* asking the kernel to report readiness */
+} bl_io_call;
 
 /* Which clock a loop lives by. */
 typedef enum bl_clock_kind {
@@ -70,9 +87,16 @@ typedef struct bl_loop_options {
     bl_ns (*now)(void *context);
     void *now_context;
 
-    uint32_t (*choose)(void *context, bl_choice kind, uint32_t count);
+    /* Returns which of `count` things that are free to come in any order comes
+     * now, from 0.  `ids` are the tasks' for BL_CHOICE_READY, else NULL. */
+    uint32_t (*choose)(void *context, bl_choice kind, uint32_t count,
+                       const uint64_t *ids);
     /* Called at the start of each checkpoint; true cancels the task there. */
     bool (*on_checkpoint)(void *context, uint64_t task_id, const char *site);
+    /* Called before each system call of input or output; fd is -1 if there is
+     * none yet, and `bytes` 0 where no part can be moved.  Returns 0: it is
+     * made; less: it fails with this code; more: it moves that much at most. */
+    bl_ssize (*on_io)(void *context, bl_io_call call, int fd, size_t bytes);
     void *seam_context;
 } bl_loop_options;
 

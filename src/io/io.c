@@ -33,6 +33,7 @@
 
 #include "base/assert.h"
 #include "base/list.h"
+#include "sys/seam.h"
 
 /* Between two tries where the system offers nothing to wait for. */
 #define FD_RETRY_NS BL_MS(1)
@@ -252,16 +253,22 @@ struct fd_transfer {
     enum fd_way way;
 };
 
+static ssize_t fd_try_once(struct fd_transfer *transfer) {
+    size_t bytes = transfer->bytes;
+    bool reads = transfer->events == BL_READABLE;
+    if (bl__sys_fails(reads ? BL_IO_READ : BL_IO_WRITE, transfer->fd, &bytes)) {
+        return -1;
+    }
+    if (reads) {
+        return fd_try_read(transfer->fd, transfer->into, bytes, &transfer->way);
+    }
+    return fd_try_write(transfer->fd, transfer->from, bytes, &transfer->way);
+}
+
 static ssize_t fd_try_transfer(struct fd_transfer *transfer) {
     ssize_t count;
     do {
-        if (transfer->events == BL_READABLE) {
-            count = fd_try_read(transfer->fd, transfer->into, transfer->bytes,
-                                &transfer->way);
-        } else {
-            count = fd_try_write(transfer->fd, transfer->from, transfer->bytes,
-                                 &transfer->way);
-        }
+        count = fd_try_once(transfer);
     } while (count < 0 && errno == EINTR);
     return count;
 }
@@ -342,6 +349,8 @@ static int fd_try_accept(int fd, struct sockaddr *address, socklen_t *length) {
     int flags = fd_unblock(fd);
     int accepted;
     do {
+        accepted = -1;
+        if (bl__sys_fails(BL_IO_ACCEPT, fd, NULL)) continue;
         accepted = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (accepted < 0 && fd_is_lost_connection(errno));
     fd_reblock(fd, flags);
@@ -408,7 +417,7 @@ int bl_fd_connect(int fd, const struct sockaddr *address, socklen_t length) {
         int rc = bl_checkpoint();
         if (rc < 0) return rc;
         int flags = fd_unblock(fd);
-        rc = connect(fd, address, length);
+        rc = bl__sys_connect(fd, address, length);
         fd_reblock(fd, flags);
         if (rc == 0) return 0;
         if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {

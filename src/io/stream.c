@@ -41,6 +41,7 @@
 #include "base/assert.h"
 #include "base/list.h"
 #include "sys/driver.h"
+#include "sys/seam.h"
 
 enum {
     STREAM_CREDIT_BYTES = 256 * 1024,
@@ -165,6 +166,8 @@ static int stream_error(void) {
 static bl_ssize stream_try_read(bl_stream *stream, void *buffer, size_t bytes) {
     ssize_t count;
     do {
+        count = -1;
+        if (bl__sys_fails(BL_IO_READ, stream->fd, &bytes)) continue;
         count = recv(stream->fd, buffer, bytes, MSG_DONTWAIT);
     } while (BL__UNLIKELY(count < 0 && errno == EINTR));
 
@@ -238,6 +241,8 @@ static bl_ssize stream_try_write(bl_stream *stream, const void *buffer,
                                  size_t bytes) {
     ssize_t count;
     do {
+        count = -1;
+        if (bl__sys_fails(BL_IO_WRITE, stream->fd, &bytes)) continue;
         count = send(stream->fd, buffer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (BL__UNLIKELY(count < 0 && errno == EINTR));
 
@@ -306,6 +311,7 @@ int bl_stream_write_all(bl_stream *stream, const void *buffer, size_t bytes,
 
 int bl_stream_shutdown_write(bl_stream *stream) {
     if (stream == NULL) return BL_EINVAL;
+    if (bl__sys_fails(BL_IO_SHUTDOWN, stream->fd, NULL)) return stream_error();
     return shutdown(stream->fd, SHUT_WR) == 0 ? 0 : stream_error();
 }
 

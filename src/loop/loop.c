@@ -93,6 +93,7 @@ static void after_fork_in_child(void) {
     fork_generation++;
     bl__loop_current = NULL;
     bl__signals_forget();
+    bl__sys_seam = NULL;
 }
 
 static void watch_forks(void) {
@@ -162,6 +163,21 @@ void bl__loop_done(bl_loop *loop) {
     bl__heap_done(&loop->timers);
     pthread_mutex_destroy(&loop->handle_mutex);
     close(loop->wake_fd);
+}
+
+void bl__seam_enter(bl_loop *loop) {
+    const bl_loop_options *options = &loop->options;
+    if (options->on_io == NULL) return;
+    loop->seam = (struct bl__sys_seam){
+        .options = options,
+        .loop = loop,
+        .report_again = bl__fd_table_report_again,
+    };
+    bl__sys_seam = &loop->seam;
+}
+
+void bl__seam_leave(void) {
+    bl__sys_seam = NULL;
 }
 
 /* ---- the driver -------------------------------------------------------- */

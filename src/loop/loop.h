@@ -22,6 +22,7 @@
 #include "loop/heap.h"
 #include "loop/watch.h"
 #include "sys/driver.h"
+#include "sys/seam.h"
 
 /* What the loop asks of the tasks it carries. */
 struct bl__client {
@@ -65,6 +66,7 @@ struct bl_loop {
     struct bl__pool *pool; /* of bl_to_thread; NULL before the first job */
 
     bl_loop_options options;
+    struct bl__sys_seam seam;
     uint64_t iterations;
     uint64_t polls;
     uint64_t resumes_last; /* when the limit was last set */
@@ -110,9 +112,14 @@ int bl__loop_open_driver(bl_loop *loop);
 static inline uint32_t bl__loop_choose(bl_loop *loop, bl_choice kind,
                                        uint32_t count) {
     if (loop->options.choose == NULL || count < 2) return 0;
-    return loop->options.choose(loop->options.seam_context, kind, count) %
+    return loop->options.choose(loop->options.seam_context, kind, count, NULL) %
            count;
 }
+
+/* From here to bl__seam_leave the system calls of this thread are the loop's.
+ */
+void bl__seam_enter(bl_loop *loop);
+void bl__seam_leave(void);
 
 /* Whether a fork has left this loop behind in a child. */
 bool bl__loop_is_forked(const bl_loop *loop);

@@ -164,6 +164,7 @@ int bl_watch_start(bl_loop *loop, bl_watch *watch, unsigned events) {
         return BL_EBUSY;
     }
 
+    if (bl__sys_fails(BL_IO_WATCH, watch->_fd, NULL)) return -errno;
     unsigned events_before = watch->_events;
     watch_place(watch, record, events);
     rc = record_arm(loop, record);
@@ -229,7 +230,7 @@ int bl_watch_close(bl_watch *watch) {
         }
     }
     watch->_fd = -1;
-    if (close(fd) == 0 || errno == EINTR) return 0;
+    if (bl__sys_close(fd) == 0 || errno == EINTR) return 0;
     return -errno;
 }
 
@@ -300,6 +301,14 @@ void bl__fd_table_dispatch(bl_loop *loop, struct bl__ready *ready, int count) {
         }
         record_deliver(loop, &ready[i]);
     }
+}
+
+void bl__fd_table_report_again(bl_loop *loop, int fd) {
+    if (fd < 0) return;
+    struct bl__fd_record *record = record_find(&loop->fds, fd);
+    if (record == NULL || record->poll.armed == 0) return;
+    BL_IGNORE(loop->driver_ops->set(loop->driver, &record->poll,
+                                    record->poll.armed) < 0); /* no worse */
 }
 
 /* ---- the whole --------------------------------------------------------- */

@@ -42,6 +42,9 @@ void bl__fd_table_done(bl_loop *loop);
 /* Calls the watches that `ready` names, in the order the seam chooses. */
 void bl__fd_table_dispatch(bl_loop *loop, struct bl__ready *ready, int count);
 
+/* Has the driver report once more what is ready at `fd`, if it is watched. */
+void bl__fd_table_report_again(bl_loop *loop, int fd);
+
 /*
  * Returns the next record with a started watch that is not the loop's own, or
  * NULL.  `*cursor` is 0 at first.

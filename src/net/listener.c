@@ -28,6 +28,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/list.h"
+#include "sys/seam.h"
 
 enum {
     LISTENER_BACKLOG = 4096
@@ -125,6 +126,8 @@ static int listener_try(bl_listener *listener, bl_addr *peer) {
             address = (struct sockaddr *)&peer->storage;
             length = &peer->length;
         }
+        fd = -1;
+        if (bl__sys_fails(BL_IO_ACCEPT, listener->fd, NULL)) continue;
         fd = accept4(listener->fd, address, length,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (fd < 0 && listener_may_go_on(errno));
@@ -179,21 +182,30 @@ leave:
 
 /* ---- opening and closing ----------------------------------------------- */
 
-/* Opens a socket bound to `address`. */
-static int listener_bind(const bl_addr *address, int *bound) {
+static int listener_set_options(int fd, int family) {
     int on = 1;
     int off = 0;
+    if (bl__sys_fails(BL_IO_OPTION, fd, NULL)) return -1;
+    int failed = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (failed != 0 || family != AF_INET6) return failed;
+    return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+}
+
+/* Opens a socket bound to `address`. */
+static int listener_bind(const bl_addr *address, int *bound) {
     int family = address->storage.ss_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = -1;
+    if (!bl__sys_fails(BL_IO_SOCKET, -1, NULL)) {
+        fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
     if (fd < 0) return -errno;
 
-    int failed = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (failed == 0 && family == AF_INET6) {
-        failed = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    }
+    int failed = listener_set_options(fd, family);
     if (failed == 0) {
         const void *where = &address->storage;
-        failed = bind(fd, where, address->length);
+        failed = bl__sys_fails(BL_IO_BIND, fd, NULL)
+                     ? -1
+                     : bind(fd, where, address->length);
     }
     if (failed != 0) {
         int rc = -errno;
@@ -226,7 +238,8 @@ static int listener_open_socket(const bl_addr *address, int *listening) {
         rc = listener_bind(&any_v4, &fd);
     }
     if (rc < 0) return rc;
-    if (listen(fd, LISTENER_BACKLOG) < 0) {
+    if (bl__sys_fails(BL_IO_LISTEN, fd, NULL) ||
+        listen(fd, LISTENER_BACKLOG) < 0) {
         rc = -errno;
         close(fd);
         return rc;
@@ -251,7 +264,8 @@ int bl_tcp_listen(const bl_addr *address, bl_listener **listener) {
 
     made->address.length = sizeof made->address.storage;
     struct sockaddr *bound = (struct sockaddr *)&made->address.storage;
-    if (getsockname(made->fd, bound, &made->address.length) < 0) {
+    if (bl__sys_fails(BL_IO_ADDRESS, made->fd, NULL) ||
+        getsockname(made->fd, bound, &made->address.length) < 0) {
         rc = -errno;
         goto close_socket;
     }

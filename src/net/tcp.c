@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "base/assert.h"
+#include "sys/seam.h"
 
 static int tcp_say(int rc, const bl_addr *address) {
     char text[BL_ADDR_TEXT_BYTES];
@@ -27,7 +28,10 @@ int bl_tcp_connect(const bl_addr *address, bl_stream **stream) {
     if (bl_loop_running() == NULL) return BL_ENOLOOP;
 
     int family = address->storage.ss_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = -1;
+    if (!bl__sys_fails(BL_IO_SOCKET, -1, NULL)) {
+        fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
     if (fd < 0) return tcp_say(-errno, address);
 
     const struct sockaddr *where = (const void *)&address->storage;

@@ -234,10 +234,12 @@ static void enter_thread(struct bl__sched *sched) {
     sched->errno_at = &errno;
     bl__ctx_tools_adopt(&sched->loop_ctx);
     sched->loop_ctx.other = NULL;
+    bl__seam_enter(&sched->loop);
 }
 
 static void leave_thread(struct bl__sched *sched) {
     BL__ASSERT(bl__loop_current == &sched->loop);
+    bl__seam_leave();
     bl__loop_current = NULL;
     sched->loop.is_running = false;
 }

@@ -17,14 +17,27 @@ bl_task *bl_task_current(void) {
 
 /* ---- the parts that are not inlined ------------------------------------- */
 
+enum {
+    CHOICES_MAX = 128 /* more of a batch have to wait to be chosen from */
+};
+
 bl_task *bl__ready_pop_chosen(struct bl__sched *sched) {
+    const bl_loop_options *options = &sched->loop.options;
+    uint64_t ids[CHOICES_MAX];
     uint32_t count = 0;
     bl_task **link = &sched->ready_first;
-    for (; link != sched->batch_end; link = &(*link)->next_ready)
-        count++;
+    while (link != sched->batch_end && count < CHOICES_MAX) {
+        ids[count++] = (*link)->id;
+        link = &(*link)->next_ready;
+    }
     BL__ASSERT(count > 0);
 
-    uint32_t chosen = bl__loop_choose(&sched->loop, BL_CHOICE_READY, count);
+    uint32_t chosen = 0;
+    if (count > 1) {
+        chosen = options->choose(options->seam_context, BL_CHOICE_READY, count,
+                                 ids) %
+                 count;
+    }
     link = &sched->ready_first;
     for (uint32_t i = 0; i < chosen; i++)
         link = &(*link)->next_ready;

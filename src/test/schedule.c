@@ -56,8 +56,10 @@ static uint32_t answer(struct bl__test_record *record, uint32_t kind,
     return noted->picked < count ? noted->picked : 0;
 }
 
-static uint32_t choose(void *context, bl_choice kind, uint32_t count) {
+static uint32_t choose(void *context, bl_choice kind, uint32_t count,
+                       const uint64_t *ids) {
     (void)context;
+    (void)ids;
     struct bl__test_record *record = bl__test_record;
     uint32_t picked = answer(record, (uint32_t)kind, count);
     if (record->choice_count == BL__RECORD_CHOICES_MAX) {

@@ -14,7 +14,8 @@ void bl__schedule_start(const struct bl__test_job *job, bool is_shuffled,
                         uint64_t seed);
 
 /* The seam for bl_loop_options.choose; NULL if every choice is the first. */
-typedef uint32_t bl__choose_fn(void *context, bl_choice kind, uint32_t count);
+typedef uint32_t bl__choose_fn(void *context, bl_choice kind, uint32_t count,
+                               const uint64_t *ids);
 bl__choose_fn *bl__schedule_seam(void);
 
 /*
