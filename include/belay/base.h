@@ -80,6 +80,22 @@ typedef enum bl_driver_kind {
     BL_DRIVER_URING
 } bl_driver_kind;
 
+/* Which system call a test is asked about. */
+typedef enum bl_io_call {
+    BL_IO_READ,
+    BL_IO_WRITE,
+    BL_IO_ACCEPT,
+    BL_IO_CONNECT,
+    BL_IO_SOCKET,
+    BL_IO_BIND,
+    BL_IO_LISTEN,
+    BL_IO_OPTION,  /* setting an option of a socket */
+    BL_IO_ADDRESS, /* asking for an address of a socket */
+    BL_IO_SHUTDOWN,
+    BL_IO_CLOSE,
+    BL_IO_WATCH /* asking the kernel to report readiness */
+} bl_io_call;
+
 /*
  * What a watch is for.  With BL_EDGE the callback is called when a direction
  * becomes ready, not for as long as it is: the owner keeps the flag, and

@@ -35,22 +35,6 @@ typedef enum bl_choice {
     BL_CHOICE_SIZE     /* how many of the bytes one call moves; 0: all */
 } bl_choice;
 
-/* Which system call a seam is told of. */
-typedef enum bl_io_call {
-    BL_IO_READ,
-    BL_IO_WRITE,
-    BL_IO_ACCEPT,
-    BL_IO_CONNECT,
-    BL_IO_SOCKET,
-    BL_IO_BIND,
-    BL_IO_LISTEN,
-    BL_IO_OPTION,  /* setting an option of a socket */
-    BL_IO_ADDRESS, /* asking for an address of a socket */
-    BL_IO_SHUTDOWN,
-    BL_IO_CLOSE,
-    BL_IO_WATCH /* asking the kernel to report readiness */
-} bl_io_call;
-
 /* Which clock a loop lives by. */
 typedef enum bl_clock_kind {
     BL_CLOCK_REAL = 0, /* CLOCK_MONOTONIC */

@@ -169,7 +169,8 @@ void bl__seam_enter(bl_loop *loop) {
     const bl_loop_options *options = &loop->options;
     if (options->on_io == NULL) return;
     loop->seam = (struct bl__sys_seam){
-        .options = options,
+        .on_io = options->on_io,
+        .context = options->seam_context,
         .loop = loop,
         .report_again = bl__fd_table_report_again,
     };

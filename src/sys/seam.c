@@ -30,10 +30,9 @@ static bool is_byte_stream(int fd) {
 
 bool bl__sys_ask(bl_io_call call, int fd, size_t *bytes) {
     const struct bl__sys_seam *seam = bl__sys_seam;
-    const bl_loop_options *options = seam->options;
     bool can_be_short = bytes != NULL && *bytes > 1 && is_byte_stream(fd);
-    bl_ssize rc = options->on_io(options->seam_context, call, fd,
-                                 can_be_short ? *bytes : 0);
+    bl_ssize rc =
+        seam->on_io(seam->context, call, fd, can_be_short ? *bytes : 0);
     if (rc < 0) {
         if (rc == BL_EAGAIN) seam->report_again(seam->loop, fd);
         errno = (int)-rc;

@@ -17,13 +17,15 @@
 
 #include <sys/socket.h>
 
-#include <belay/loop.h>
+#include <belay/base.h>
 
 #include "base/assert.h"
 
 /* What a loop with a seam gives to its thread while it runs. */
 struct bl__sys_seam {
-    const bl_loop_options *options;
+    /* As in bl_loop_options. */
+    bl_ssize (*on_io)(void *context, bl_io_call call, int fd, size_t bytes);
+    void *context;
     bl_loop *loop;
     /* Has what is ready at `fd` reported once more. */
     void (*report_again)(bl_loop *loop, int fd);

@@ -18,27 +18,45 @@ bl_task *bl_task_current(void) {
 /* ---- the parts that are not inlined ------------------------------------- */
 
 enum {
-    CHOICES_MAX = 128 /* more of a batch have to wait to be chosen from */
+    CHOICES_MAX = 128,   /* later ones have to wait to be chosen from */
+    OVERTAKINGS_MAX = 64 /* of one batch */
 };
 
-bl_task *bl__ready_pop_chosen(struct bl__sched *sched) {
-    const bl_loop_options *options = &sched->loop.options;
-    uint64_t ids[CHOICES_MAX];
+/* Fills `ids`; returns how many tasks may be next, `*in_batch` of the batch. */
+static uint32_t list_choices(const struct bl__sched *sched, uint64_t *ids,
+                             uint32_t *in_batch) {
+    bool is_behind = false;
     uint32_t count = 0;
-    bl_task **link = &sched->ready_first;
-    while (link != sched->batch_end && count < CHOICES_MAX) {
+    bl_task *const *link = &sched->ready_first;
+    *in_batch = 0;
+    while (*link != NULL && count < CHOICES_MAX) {
+        if (link == sched->batch_end) is_behind = true;
+        if (is_behind && sched->overtakings >= OVERTAKINGS_MAX) break;
+        if (!is_behind) ++*in_batch;
         ids[count++] = (*link)->id;
         link = &(*link)->next_ready;
     }
-    BL__ASSERT(count > 0);
+    BL__ASSERT(*in_batch > 0);
+    return count;
+}
 
+/*
+ * A task that yields stands for any that waits for a short time, so those that
+ * became ready later may overtake it; but only so often, since others may spin
+ * until it, or the world outside, has got on.
+ */
+bl_task *bl__ready_pop_chosen(struct bl__sched *sched) {
+    const bl_loop_options *options = &sched->loop.options;
+    uint64_t ids[CHOICES_MAX];
+    uint32_t in_batch;
     uint32_t chosen = 0;
+    uint32_t count = list_choices(sched, ids, &in_batch);
     if (count > 1) {
         chosen = options->choose(options->seam_context, BL_CHOICE_READY, count,
                                  ids) %
                  count;
     }
-    link = &sched->ready_first;
+    bl_task **link = &sched->ready_first;
     for (uint32_t i = 0; i < chosen; i++)
         link = &(*link)->next_ready;
 
@@ -46,7 +64,12 @@ bl_task *bl__ready_pop_chosen(struct bl__sched *sched) {
     *link = task->next_ready;
     if (sched->batch_end == &task->next_ready) sched->batch_end = link;
     if (sched->ready_end == &task->next_ready) sched->ready_end = link;
-    if (count == 1) sched->batch_end = NULL;
+    if (chosen >= in_batch) {
+        sched->overtakings++;
+    } else if (in_batch == 1) {
+        sched->batch_end = NULL;
+        sched->overtakings = 0;
+    }
     return task;
 }
 

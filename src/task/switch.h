@@ -19,7 +19,7 @@
 #include "base/assert.h"
 #include "task/task.h"
 
-/* With a seam, any of the batch may be next. */
+/* With a seam, any ready task may be next. */
 bl_task *bl__ready_pop_chosen(struct bl__sched *sched);
 
 static inline void bl__ready_push(struct bl__sched *sched, bl_task *task) {

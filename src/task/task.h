@@ -106,10 +106,11 @@ struct bl__sched {
     bl_loop loop; /* first: the public type */
     bl_task *current;
     bl_task *ready_first;
-    bl_task **ready_end; /* where the next one is linked */
-    bl_task **batch_end; /* the link behind the batch; NULL if it is empty */
-    uint32_t budget;     /* of each task */
-    int *errno_at;       /* of the thread that runs the loop */
+    bl_task **ready_end;  /* where the next one is linked */
+    bl_task **batch_end;  /* the link behind the batch; NULL if it is empty */
+    uint32_t overtakings; /* of the batch; with a seam alone */
+    uint32_t budget;      /* of each task */
+    int *errno_at;        /* of the thread that runs the loop */
     struct bl__ctx loop_ctx;
     bl_task *corpse;     /* ended, its stack still to be given back */
     bl_task *overflowed; /* it has written below its stack */
