@@ -192,7 +192,9 @@ TEST(arming_again_is_arming_later, .no_loop = true) {
     bl_loop_close(loop);
 }
 
-static uint32_t choose_last(void *context, bl_choice kind, uint32_t count) {
+static uint32_t choose_last(void *context, bl_choice kind, uint32_t count,
+                            const uint64_t *ids) {
+    (void)ids;
     (void)context;
     return kind == BL_CHOICE_TIMER ? count - 1 : 0;
 }

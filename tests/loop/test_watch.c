@@ -608,7 +608,9 @@ TEST(a_watch_outlives_its_loop_stopped, (driver)) {
 
 /* ---- the order is the seam's ------------------------------------------- */
 
-static uint32_t choose_last(void *context, bl_choice kind, uint32_t count) {
+static uint32_t choose_last(void *context, bl_choice kind, uint32_t count,
+                            const uint64_t *ids) {
+    (void)ids;
     int *asked = context;
     if (kind != BL_CHOICE_IO) return 0;
     ++*asked;
