@@ -127,7 +127,7 @@ def functions(text):
         token = match.group(0)
         if token == "{":
             before = code[head_start:at].strip()
-            if depth == 0 and re.search(r"\)\s*(\w+\s*)*$", before) and \
+            if depth == 0 and re.search(r"\)\s*(?:\w+\s+)*\w*$", before) and \
                     before.count("(") == before.count(")") and \
                     not re.search(r"=\s*$|^typedef\b", before):
                 start = head_start + len(code[head_start:at]) - \
