@@ -100,7 +100,7 @@ PLATFORM = re.compile(
 
 # Files outside src/sys that may ask for the CPU or the system, and why.
 PLATFORM_EXEMPT = {
-    "src/test/registers.h",  # of another process; the library has no use for it
+    "src/test/registers.h": "of another process; the library needs none",
 }
 
 # Names C itself gives to functions of a program.

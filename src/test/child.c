@@ -38,6 +38,15 @@ void bl__child_end(const char *why) {
     snprintf(text, sizeof text, "the process of the test ended here: %s", why);
     bl__record_note(text);
     bl__record_outcome(BL_TEST_FAILED);
+    bl__child_leave();
+}
+
+void bl__child_leave(void) {
+    if (bl__test_settings->isolation == BL__ISOLATE_NONE) {
+        bl__host_die("%s cannot be left without its process: %s",
+                     bl__test_job->test_case->id, bl__test_record->headline);
+    }
+    bl__test_record->is_cut = true;
     fflush(NULL);
     atomic_store(&bl__test_record->phase, BL__PHASE_DONE);
     _exit(0);

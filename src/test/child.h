@@ -39,4 +39,8 @@ bl_ns bl__child_timeout(bool *is_own);
 BL__NORETURN
 void bl__child_end(const char *why);
 
+/* Ends the process at once, with the outcome as it is. */
+BL__NORETURN
+void bl__child_leave(void);
+
 #endif

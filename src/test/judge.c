@@ -49,6 +49,11 @@ static enum bl__verdict judge_signal(struct bl__worker *worker, int number) {
                  strsignal(number));
     }
     bl__worker_blame(worker, text);
+    if (expected != 0 && expected != number) {
+        snprintf(text, sizeof text, "  SIG%s was expected",
+                 sigabbrev_np(expected) ? sigabbrev_np(expected) : "?");
+        bl__worker_blame(worker, text);
+    }
     if (record->crash_frame_count > 0) {
         struct bl__text details =
             bl__text_in(record->text + record->text_length,

@@ -28,7 +28,7 @@
 enum {
     ENTRIES_FIRST = 256,
     FRAMES_MAX = 7,
-    FRAMES_OURS = 2,      /* the hook, and bl_alloc */
+    FRAMES_OURS = 1,      /* the hook; bl_alloc may have jumped to it */
     TRACED_BLOCKS = 2000, /* unwinding is slow: later blocks have no trace */
     SHOWN_LEAKS_MAX = 5,
     FILL_NEW = 0xa5,
@@ -129,7 +129,8 @@ static bool must_fail(void) {
 }
 
 /* Enters a block; on failure frees it.  The mutex is held. */
-static void *enter(void *block, size_t bytes) {
+static inline __attribute__((always_inline)) void *enter(void *block,
+                                                         size_t bytes) {
     struct entry entry = { .key = ~(uintptr_t)block,
                            .bytes = bytes,
                            .number = memory.number_last,

@@ -65,6 +65,7 @@ struct bl__test_record {
     _Atomic(enum bl__test_phase) phase;
     bl_test_outcome outcome;
     bool is_deadlock;
+    bool is_cut;               /* the process has ended without looking back */
     bool is_unwound;           /* the body ended by REQUIRE or t_skip */
     bool has_hit;              /* the injection took place */
     bool choices_are_cut;      /* there were more than fit */

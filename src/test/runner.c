@@ -391,6 +391,19 @@ static void catch_interrupts(const struct bl__test_settings *settings) {
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* Nothing was run: that is hardly what was wanted. */
+static void explain_nothing(const struct runner *runner) {
+    if (runner->selected_count > 0) return;
+    if (runner->cases.function_count > 0) {
+        fprintf(stderr, "belay-test: no test fits what was asked for\n");
+        return;
+    }
+    fprintf(stderr,
+            "belay-test: the program has no tests; if they are in a static "
+            "library, the linker\nhas left them out: link their object files "
+            "(in CMake: an OBJECT library)\n");
+}
+
 static int end_run(struct runner *runner, bl_ns began) {
     size_t missing = 0;
     if (interrupted) missing = runner->selected_count - runner->done;
@@ -416,6 +429,7 @@ int bl_test_main(int argc, char **argv) {
     open_slots(&runner);
     bl__tmpdir_open();
     bl__report_begin(&runner.settings, &runner.cases);
+    explain_nothing(&runner);
     catch_interrupts(&runner.settings);
     bl__orphans_adopt();
     bl__anchor_start(&runner.anchor, &runner.settings);

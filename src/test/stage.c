@@ -302,6 +302,15 @@ static void check_loop(const bl_loop_info *before) {
     check_left("open handles", now.handles, before->handles);
 }
 
+static bool has_more(const bl_loop_info *before) {
+    bl_loop_info now;
+    bl_loop_get_info(bl_loop_running(), &now);
+    return now.timers_armed > before->timers_armed ||
+           now.watches > before->watches ||
+           now.thread_jobs > before->thread_jobs ||
+           now.handles > before->handles;
+}
+
 /* Whether leaks of the test count. */
 static bool must_be_clean(void) {
     const bl_test_options *options = &bl__test_job->test_case->test->options;
@@ -321,6 +330,17 @@ static void check_test(void) {
     if (!must_be_clean()) bl__memory_forgive();
     bl__memory_label(NULL);
     if (stage.fixtures.has_died) stage.is_poisoned = true;
+}
+
+/*
+ * A loop cannot be closed while somebody has something in it.  It was reported
+ * as a leak, or nobody minds.
+ */
+static void end_loop(void) {
+    if (must_be_clean() && !stage.has_loop_leaks) check_loop(&stage.before);
+    if (!has_more(&stage.before)) return;
+    if (stage.has_loop_leaks) bl__child_end("its loop cannot be closed");
+    bl__child_leave();
 }
 
 /* ---- the root ------------------------------------------------------------ */
@@ -395,7 +415,7 @@ static int root_main(void *arg) {
     bl_error_handled();
     bl_call_cancel(&stage.hurry);
     set_phase(BL__PHASE_LEAKS);
-    if (must_be_clean() && !stage.has_loop_leaks) check_loop(&stage.before);
+    end_loop();
     return 0;
 }
 

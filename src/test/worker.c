@@ -393,8 +393,9 @@ static void bury(struct bl__worker *worker) {
     while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR) {}
     kill(-worker->pid, SIGKILL);
     bl__orphans_forget(worker->pid);
-    bool is_orderly =
-        WIFEXITED(worker->status) && WEXITSTATUS(worker->status) == 0;
+    bool is_orderly = WIFEXITED(worker->status) &&
+                      WEXITSTATUS(worker->status) == 0 &&
+                      !worker->record->is_cut;
     if (!is_orderly) bl__orphans_kill(); /* it has not done so itself */
     bl__tmpdir_drop(worker->pid);
     worker->pid = 0;

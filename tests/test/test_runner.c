@@ -107,6 +107,7 @@ TEST(a_closing_line_of_a_test_is_quoted, .no_loop = true) {
 TEST(no_selected_test_exits_with_5, .no_loop = true) {
     struct subrun run = subrun_run(OUTCOMES, "-k", "no_such_test", NULL);
     CHECK_EQ(run.status, 5);
+    CHECK_CONTAINS(run.output, "no test fits what was asked for");
     check_closing(&run, "0 passed, 0 failed");
     subrun_done(&run);
 }
@@ -114,6 +115,7 @@ TEST(no_selected_test_exits_with_5, .no_loop = true) {
 TEST(a_program_without_tests_exits_with_5, .no_loop = true) {
     struct subrun run = subrun_run(SPECIMEN("nothing"), NULL);
     CHECK_EQ(run.status, 5);
+    CHECK_CONTAINS(run.output, "link their object files");
     check_closing(&run, "0 passed, 0 failed");
     subrun_done(&run);
 }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test/test_leaks.c - what a test has left behind
+ */
+#include <string.h>
+
+#include "test/subrun.h"
+
+#include "test/host.h"
+
+#define LEAKS SPECIMEN("leaks")
+
+struct leak_case {
+    const char *test;
+    const char *message;
+    const char *owner;
+};
+
+PARAM(struct leak_case, leak,
+      { "leaks_memory", "LEAK: 1 blocks of the library's memory",
+        "allocate_and_forget at " },
+      { "leaks_memory_without_a_loop", "LEAK: 1 blocks of the library's memory",
+        "allocate_and_forget at " },
+      { "leaks_a_descriptor", "LEAK: 1 open descriptors", " -> /dev/zero" },
+      { "leaks_a_timer", "LEAK: 1 armed timers left in the loop", "" },
+      { "leaks_a_watch", "LEAK: 1 watches left in the loop", "" });
+
+TEST(a_leak_is_an_error_that_names_its_owner, (leak), .no_loop = true) {
+    char error[64];
+    struct subrun run = subrun_run(LEAKS, leak.test, NULL);
+    snprintf(error, sizeof error, "ERROR   leaks.c::%s - ", leak.test);
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, error);
+    CHECK_CONTAINS(run.output, leak.message);
+    CHECK_CONTAINS(run.output, leak.owner);
+    CHECK_STR(subrun_last_line(&run), "0 passed, 1 failed");
+    subrun_done(&run);
+}
+
+TEST(leaks_can_be_allowed, .no_loop = true) {
+    struct subrun run =
+        subrun_run(LEAKS, "may_leak_memory", "may_leak_a_timer", NULL);
+    CHECK_EQ(run.status, 0);
+    CHECK_STR(subrun_last_line(&run), "2 passed, 0 failed");
+    subrun_done(&run);
+}
+
+TEST(a_failure_hides_what_it_could_not_give_back, .no_loop = true) {
+    struct subrun run = subrun_run(LEAKS, "fails_with_a_timer", NULL);
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, "FAILED  leaks.c::fails_with_a_timer");
+    CHECK_EQ(subrun_count(&run, "LEAK"), 0);
+    CHECK_EQ(subrun_count(&run, "CRASHED"), 0);
+    subrun_done(&run);
+}
+
+static const char *unless_asan(void) {
+    return bl__host_has_asan() ? NULL : "LeakSanitizer is not there";
+}
+
+TEST(a_leak_sanitizer_is_heard, .no_loop = true, .skip_if = unless_asan) {
+    struct subrun run = subrun_run(LEAKS, "loses_memory_of_malloc", NULL);
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, "ERROR: LeakSanitizer: detected memory leaks");
+    CHECK_CONTAINS(run.output, "loses_memory_of_malloc__body");
+    CHECK_STR(subrun_last_line(&run), "0 passed, 1 failed");
+    subrun_done(&run);
+}
+
+/* ---- in a shared process ------------------------------------------------- */
+
+TEST(memory_is_judged_at_the_end_and_named, .no_loop = true) {
+    struct subrun run = subrun_run(LEAKS, "-v", "-k", "shared", NULL);
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, "ERROR   leaks.c::is_the_last - LEAK: 1 blocks");
+    CHECK_CONTAINS(run.output, ", in leaks.c::leaks_memory_beside_others");
+    CHECK_STR(subrun_last_line(&run), "1 passed, 2 failed");
+    subrun_done(&run);
+}
+
+TEST(a_leak_in_the_loop_ends_the_process, .no_loop = true) {
+    struct subrun run = subrun_run(LEAKS, "-k", "shared_timer", NULL);
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, "ERROR   leaks.c::leaks_a_timer_beside_others");
+    CHECK_EQ(subrun_count(&run, "CRASHED"), 0);
+    CHECK_STR(subrun_last_line(&run), "1 passed, 1 failed");
+    subrun_done(&run);
+}
