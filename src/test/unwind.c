@@ -123,6 +123,24 @@ static _Unwind_Reason_Code stop(int version, _Unwind_Action actions,
     return _URC_NO_REASON;
 }
 
+/*
+ * An exception without a landing.  It is not given back: nobody knows when the
+ * unwinder is done with it.  Being in a list it is no leak either.
+ */
+static struct _Unwind_Exception *lasting_exception(void) {
+    static struct lasting {
+        struct _Unwind_Exception exception;
+        struct lasting *next;
+    } * all;
+    struct lasting *one = calloc(1, sizeof *one);
+    if (one == NULL) bl__child_end("there is no memory for it");
+    pthread_mutex_lock(&mutex);
+    one->next = all;
+    all = one;
+    pthread_mutex_unlock(&mutex);
+    return &one->exception;
+}
+
 void bl__unwind(void) {
     struct _Unwind_Exception *exception;
     struct landing *landing = find();
@@ -135,9 +153,7 @@ void bl__unwind(void) {
     if (landing != NULL) {
         exception = &landing->exception;
     } else {
-        /* Not given back: nobody knows when the unwinder is done with it. */
-        exception = calloc(1, sizeof *exception);
-        if (exception == NULL) bl__child_end("there is no memory for it");
+        exception = lasting_exception();
     }
     memset(exception, 0, sizeof *exception);
     _Unwind_ForcedUnwind(exception, stop, landing);

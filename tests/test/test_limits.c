@@ -38,7 +38,7 @@ TEST(a_wait_for_outside_is_cancelled_in_time, .no_loop = true) {
 TEST(the_stack_of_a_busy_task_is_shown, .no_loop = true) {
     struct subrun run = RUN_ONE("spins_in_a_task");
     CHECK_EQ(run.status, 1);
-    CHECK_CONTAINS(run.output, "HANG: still running after 0.2 s");
+    CHECK_CONTAINS(run.output, "HANG: still running after 0.");
     CHECK_CONTAINS(run.output, "stack of task 'spins'");
     CHECK_CONTAINS(run.output, "spin at ");
     CHECK_CONTAINS(run.output, "tasks when it was stopped");
@@ -55,7 +55,7 @@ TEST(the_stack_of_a_deaf_process_is_shown, (deaf), .no_loop = true) {
     char body[64];
     snprintf(body, sizeof body, "%s__body at ", deaf);
     CHECK_EQ(run.status, 1);
-    CHECK_CONTAINS(run.output, "HANG: still running after 0.2 s");
+    CHECK_CONTAINS(run.output, "HANG: still running after 0.");
     CHECK_CONTAINS(run.output, body);
     CHECK_STR(subrun_last_line(&run), "1 passed, 1 failed");
     subrun_done(&run);
