@@ -8,7 +8,7 @@
  */
 #include <belay/test.h>
 
-/* ---- the code under test: a pool of connections --------------------------- */
+/* ---- the code under test: a pool of connections -------------------------- */
 
 struct pool {
     int limit;
