@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "support/famine.h"
 #include "support/host.h"
 #include "support/kids.h"
 #include "support/sockets.h"
@@ -459,6 +460,26 @@ TEST(closing_sends_those_who_wait_away) {
     close(fds[1]);
 }
 
+static int op_wait(void *arg) {
+    struct op *op = arg;
+    op->result = bl_fd_wait(op->fd, BL_READABLE);
+    op->has_ended = true;
+    return 0;
+}
+
+TEST(closing_ends_a_wait_for_readiness) {
+    int fds[2];
+    socket_pair(fds);
+    struct op waits = { .fd = fds[0] };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, op_wait, &waits));
+    t_settle();
+    CHECK_OK(bl_fd_close(fds[0]));
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(waits.result, BL_ECLOSED);
+    close(fds[1]);
+}
+
 /* Closes what `arg` is about to read, after it was woken to do so. */
 static void close_after_wake(void *context) {
     int *fd = context;
@@ -806,6 +827,22 @@ TEST(a_full_queue_of_a_local_listener_is_waited_for) {
     while (count > 0)
         close(fds[--count]);
     close(listener);
+}
+
+static int waits_without_memory(void *arg) {
+    famine_begin(0);
+    int rc = bl_fd_wait((int)NUMBER(arg), BL_READABLE);
+    famine_end();
+    CHECK_ERR(rc, BL_ENOMEM);
+    return 0;
+}
+
+TEST(a_first_wait_needs_memory, .no_loop = true) {
+    int fds[2];
+    socket_pair(fds);
+    CHECK_OK(bl_run(waits_without_memory, ARG(fds[0])));
+    close(fds[0]);
+    close(fds[1]);
 }
 
 /* ---- everything at every point ----------------------------------------- */

@@ -9,13 +9,17 @@
  */
 #include <belay/test.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 
+#include "support/famine.h"
+#include "support/filter.h"
 #include "support/host.h"
 #include "support/kids.h"
 
@@ -360,33 +364,47 @@ TEST(a_job_needs_a_function) {
 
 /* ---- no threads ---------------------------------------------------------- */
 
-static int hungry_calls;
-
-static void *no_memory(void *context, size_t bytes) {
-    (void)context;
-    (void)bytes;
-    hungry_calls++;
-    return NULL;
-}
-
-static void *no_more_memory(void *context, void *memory, size_t bytes) {
-    (void)memory;
-    return no_memory(context, bytes);
-}
-
-static void no_free(void *context, void *memory) {
-    (void)context;
-    (void)memory;
-}
-
 TEST(without_a_pool_there_is_no_job) {
-    bl_allocator before, hungry = { no_memory, no_more_memory, no_free, NULL };
-    bl_allocator_get(&before);
-    bl_allocator_set(&hungry);
+    int calls = 0;
+    famine_begin(0);
     int rc = bl_to_thread(kid_returns, ARG(1));
-    bl_allocator_set(&before);
+    int owned_rc = bl_to_thread_owned(kid_returns, &calls, count_call);
+    famine_end();
     CHECK_ERR(rc, BL_EAGAIN);
-    CHECK_GE(hungry_calls, 1);
+    CHECK_ERR(owned_rc, BL_ENOMEM);
+    CHECK_EQ(calls, 1);
     CHECK_EQ(thread_jobs(), 0);
     CHECK_EQ(bl_to_thread(kid_returns, ARG(1)), 1); /* later there is one */
+}
+
+TEST(where_no_thread_can_be_started_there_is_no_job) {
+    int calls = 0;
+    refuse_call(SYS_clone3, EAGAIN);
+    CHECK_ERR(bl_to_thread(kid_returns, ARG(1)), BL_EAGAIN);
+    CHECK_ERR(bl_to_thread_owned(kid_returns, &calls, count_call), BL_EAGAIN);
+    CHECK_EQ(calls, 1);
+    CHECK_EQ(thread_jobs(), 0);
+}
+
+static int offloads_in_callback(void *arg) {
+    return bl_to_thread_owned(kid_returns, arg, count_call);
+}
+
+struct misplaced {
+    int calls;
+    int rc;
+};
+
+static void on_call(void *context) {
+    struct misplaced *misplaced = context;
+    misplaced->rc = offloads_in_callback(&misplaced->calls);
+}
+
+TEST(a_loop_callback_cannot_wait_for_a_job) {
+    struct misplaced misplaced = { 0 };
+    bl_call call = { 0 };
+    bl_call_soon(bl_loop_running(), &call, on_call, &misplaced);
+    CHECK_EQ(bl_sleep(1), 0);
+    CHECK_ERR(misplaced.rc, BL_ENOTASK);
+    CHECK_EQ(misplaced.calls, 1);
 }

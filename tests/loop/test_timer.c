@@ -8,8 +8,8 @@
 #include <belay/test.h>
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "support/famine.h"
 #include "support/host.h"
 #include "support/kids.h"
 
@@ -514,44 +514,18 @@ TEST(ten_thousand_random_steps_agree_with_a_plain_list, .no_loop = true) {
     bl_loop_close(loop);
 }
 
-/* Memory that ends after so many allocations. */
-struct famine {
-    bl_allocator before;
-    int left;
-};
-
-static void *famine_alloc(void *context, size_t bytes) {
-    struct famine *famine = context;
-    if (famine->left-- <= 0) return NULL;
-    return famine->before.alloc(famine->before.context, bytes);
-}
-
-static void *famine_resize(void *context, void *memory, size_t bytes) {
-    struct famine *famine = context;
-    if (famine->left-- <= 0) return NULL;
-    return famine->before.resize(famine->before.context, memory, bytes);
-}
-
-static void famine_free(void *context, void *memory) {
-    struct famine *famine = context;
-    famine->before.free(famine->before.context, memory);
-}
-
 TEST(without_memory_timers_are_armed_all_the_same, .no_loop = true) {
     enum {
         COUNT = 100
     };
     struct alarm alarms[COUNT];
-    struct famine famine = { .left = 1 };
     open_manual();
-    bl_allocator_get(&famine.before);
-    bl_allocator hungry = { famine_alloc, famine_resize, famine_free, &famine };
-    bl_allocator_set(&hungry);
+    famine_begin(1);
     for (int i = 0; i < COUNT; i++) {
         alarm_init(&alarms[i], NULL);
         arm(&alarms[i], (i * 37) % COUNT);
     }
-    bl_allocator_set(&famine.before);
+    famine_end();
     CHECK_EQ(timers_armed(), COUNT);
     CHECK_EQ(bl_loop_next_timer(loop), 0);
     bl_timer_stop(&alarms[50].timer); /* from the list as from the heap */

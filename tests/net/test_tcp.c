@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/famine.h"
 #include "support/host.h"
 #include "support/kids.h"
 #include "support/sockets.h"
@@ -111,6 +112,33 @@ TEST(bad_arguments_are_refused) {
     CHECK_ERR(bl_tcp_connect(&address, NULL), BL_EINVAL);
     CHECK_LT(bl_tcp_connect(&none, &stream), 0);
     CHECK(stream == NULL);
+}
+
+TEST(without_memory_nothing_is_opened) {
+    bl_addr address = loopback();
+    bl_listener *listener = NULL, *none = NULL;
+    bl_stream *stream = NULL;
+    REQUIRE_OK(bl_tcp_listen(&address, &listener));
+    address = bl_listener_address(listener);
+    bl_addr any = loopback();
+    int fds[2];
+    socket_pair(fds);
+    famine_begin(0);
+    int listen_rc = bl_tcp_listen(&any, &none);
+    int connect_rc = bl_tcp_connect(&address, &stream);
+    int take_rc = bl_stream_take_fd(fds[0], &stream);
+    int resolve_rc = bl_addr_resolve("localhost:80", &any);
+    famine_end();
+    CHECK_ERR(listen_rc, BL_ENOMEM);
+    CHECK_ERR(connect_rc, BL_ENOMEM);
+    CHECK_ERR(take_rc, BL_ENOMEM);
+    CHECK_ERR(resolve_rc, BL_ENOMEM);
+    CHECK(none == NULL);
+    CHECK(stream == NULL);
+    CHECK(is_open(fds[0])); /* still the caller's */
+    bl_listener_close(listener);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 TEST(without_a_descriptor_left_nothing_is_opened) {

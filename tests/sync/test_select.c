@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/famine.h"
 #include "support/sockets.h"
 
 /* One of everything that can be waited for. */
@@ -721,36 +722,13 @@ TEST(a_descriptor_that_is_closed_is_a_result_of_its_branch) {
     close(fds[1]);
 }
 
-static void *alloc_nothing(void *context, size_t bytes) {
-    (void)context;
-    (void)bytes;
-    return NULL;
-}
-
-static void *resize_nothing(void *context, void *memory, size_t bytes) {
-    (void)context;
-    (void)memory;
-    (void)bytes;
-    return NULL;
-}
-
-static void free_nothing(void *context, void *memory) {
-    (void)context;
-    (void)memory;
-}
-
-static const bl_allocator no_memory = { alloc_nothing, resize_nothing,
-                                        free_nothing, NULL };
-
 TEST(a_descriptor_for_which_there_is_no_memory_fails_the_select) {
     WORLD(world);
     bl_branch branches[] = { bl_on_get(&world->empty, &world->got),
                              bl_on_fd(world->fds[0], BL_READABLE) };
-    bl_allocator before;
-    bl_allocator_get(&before);
-    bl_allocator_set(&no_memory);
+    famine_begin(0);
     int rc = bl_select(branches, 2);
-    bl_allocator_set(&before);
+    famine_end();
     CHECK_ERR(rc, BL_ENOMEM);
     CHECK_OK(bl_queue_try_put(&world->empty, &world->put));
     CHECK_EQ(bl_queue_count(&world->empty), 1);
@@ -762,11 +740,9 @@ TEST(without_descriptors_a_select_needs_no_memory) {
                              bl_on_event(&world->event),
                              bl_on_future(&world->future, NULL),
                              bl_on_sleep(SEC(1)) };
-    bl_allocator before;
-    bl_allocator_get(&before);
-    bl_allocator_set(&no_memory);
+    famine_begin(0);
     int rc = bl_select(branches, 4);
-    bl_allocator_set(&before);
+    famine_end();
     CHECK_EQ(rc, 3);
 }
 
