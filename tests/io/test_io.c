@@ -18,10 +18,12 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "support/famine.h"
+#include "support/filter.h"
 #include "support/host.h"
 #include "support/kids.h"
 #include "support/sockets.h"
@@ -460,17 +462,10 @@ TEST(closing_sends_those_who_wait_away) {
     close(fds[1]);
 }
 
-static int op_wait(void *arg) {
-    struct op *op = arg;
-    op->result = bl_fd_wait(op->fd, BL_READABLE);
-    op->has_ended = true;
-    return 0;
-}
-
 TEST(closing_ends_a_wait_for_readiness) {
     int fds[2];
     socket_pair(fds);
-    struct op waits = { .fd = fds[0] };
+    struct op waits = { .fd = fds[0], .events = BL_READABLE };
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_spawn(&group, op_wait, &waits));
     t_settle();
@@ -842,6 +837,21 @@ TEST(a_first_wait_needs_memory, .no_loop = true) {
     socket_pair(fds);
     CHECK_OK(bl_run(waits_without_memory, ARG(fds[0])));
     close(fds[0]);
+    close(fds[1]);
+}
+
+/* A code of the system that looks like a cancellation is none of ours. */
+TEST(a_cancellation_by_the_kernel_is_an_error_of_the_descriptor) {
+    int fds[2];
+    char byte = 0;
+    socket_pair(fds);
+    refuse_call(SYS_recvfrom, ECANCELED);
+    CHECK_ERR(bl_fd_read(fds[0], &byte, 1), BL_EIO);
+    bl_stream *stream;
+    REQUIRE_OK(bl_stream_take_fd(fds[0], &stream));
+    say(fds[1], "x");
+    CHECK_ERR(bl_stream_read(stream, &byte, 1), BL_EIO);
+    CHECK_OK(bl_stream_close(stream));
     close(fds[1]);
 }
 

@@ -7,6 +7,8 @@
  */
 #include <belay/test.h>
 
+#include <signal.h>
+
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
@@ -345,4 +347,17 @@ static void step_and_wake(void *arg) {
 TEST(a_host_can_switch_the_check_off) {
     bl_event event = BL_EVENT_INIT;
     on_thread(step_and_wake, &event);
+}
+
+static int waits_in_a_line_that_nobody_serves(void *arg) {
+    bl_waitq line;
+    bl_waiter waiter;
+    (void)arg;
+    bl_waitq_init(&line);
+    return bl_waitq_wait_shielded(&line, &waiter, "nobody", NULL);
+}
+
+TEST(a_deadlock_that_cannot_be_cancelled_ends_the_process, .no_loop = true,
+     .signal = SIGABRT, .output = "cancelled, for what cannot be cancelled") {
+    BL_IGNORE(bl_run(waits_in_a_line_that_nobody_serves, NULL)); /* dies */
 }
