@@ -30,7 +30,11 @@ static int contend(void *arg) {
     const bl_racer *racer = &race->racers[contender->index];
 
     int rc = racer->fn(racer->arg);
-    if (rc == BL_ECANCELED) return rc;
+    if (rc == BL_ECANCELED && bl_is_cancelled()) return rc;
+    if (rc == BL_ECANCELED) {
+        rc = BL_ERR(BL_ESTRAYCANCEL, "a contender returned BL_ECANCELED, but "
+                                     "nothing had cancelled it");
+    }
     if (rc < 0) {
         if (!race->is_won) bl__errors_append(&race->errors, bl_error_take(rc));
         return 0;

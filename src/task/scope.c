@@ -88,6 +88,10 @@ static bl_task *need_task(const char *call) {
 }
 
 static void scope_push(bl_scope *scope, bl_task *task, bl_scope_kind kind) {
+    if (BL__UNLIKELY(task->scope == scope)) {
+        BL__MISUSE("the scope entered at %s is entered already",
+                   bl__site_place(scope->_site));
+    }
     scope->_site = bl__take_site();
     bl__scope_init(scope, task, task->scope, kind, BL__ROLE_LEXICAL);
     scope->_timer._due = BL_FOREVER;

@@ -84,9 +84,19 @@ static void break_holdings(bl_task *task) {
     }
 }
 
+/* Its siblings would go on in the child too. */
+static void check_fork(const bl_task *task) {
+    if (BL__LIKELY(!bl__loop_is_forked(&task->sched->loop))) return;
+    BL__MISUSE("a forked child returned from task \"%s\" #%llu, spawned at %s, "
+               "instead of ending with _exit or exec",
+               bl_task_name(task), (unsigned long long)task->id,
+               bl_task_site(task));
+}
+
 BL__NORETURN
 static void finish(bl_task *task, int rc) {
     struct bl__sched *sched = task->sched;
+    check_fork(task);
     check_scopes(task);
     judge(task, rc);
     BL__ASSERT(bl__list_is_empty(&task->base._children));

@@ -211,6 +211,42 @@ TEST(a_forked_child_has_left_the_loop) {
     objects_done(&objects);
 }
 
+/* A task that forks, and whose child returns from it instead of exiting. */
+struct fork_in_task {
+    pid_t child;
+    int siblings_run; /* in memory that both processes share */
+};
+
+static int forks_and_returns(void *arg) {
+    struct fork_in_task *in_task = arg;
+    pid_t pid = fork();
+    if (pid > 0) in_task->child = pid;
+    return 0;
+}
+
+static int counts_a_run(void *arg) {
+    struct fork_in_task *in_task = arg;
+    int rc = bl_yield();
+    in_task->siblings_run++;
+    return rc;
+}
+
+TEST(a_forked_child_cannot_return_from_its_task) {
+    struct fork_in_task *in_task = shared_memory(sizeof *in_task);
+    bl_group group = { 0 };
+    int status = 0;
+    REQUIRE_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn(&group, forks_and_returns, in_task));
+    CHECK_OK(bl_spawn(&group, counts_a_run, in_task));
+    capture_stderr();
+    CHECK_EQ(bl_group_exit(&group, 0), 0);
+    REQUIRE_EQ(waitpid(in_task->child, &status, 0), in_task->child);
+    CHECK_CONTAINS(captured_stderr(), "a forked child returned from task");
+    CHECK(WIFSIGNALED(status));
+    CHECK_EQ(WTERMSIG(status), SIGABRT);
+    CHECK_EQ(in_task->siblings_run, 1); /* in the parent alone */
+}
+
 /* ---- objects of another loop --------------------------------------------- */
 
 static int uses_foreign_objects(void *arg) {

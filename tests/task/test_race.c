@@ -157,3 +157,19 @@ TEST(composite_of_a_race, .sweep = T_CANCEL | T_OOM) {
     CHECK_ALWAYS(fast.drops + late.drops + (rc == 7) ==
                  fast.kid.has_finished + late.kid.has_finished);
 }
+
+static int makes_canceled_up(void *arg) {
+    (void)arg;
+    return BL_ECANCELED;
+}
+
+TEST(a_stray_cancel_of_a_contender_is_a_failure_like_any_other) {
+    size_t winner = 9;
+    bl_racer racers[] = { { makes_canceled_up, NULL, NULL },
+                          { kid_sleeps, ARG(BL_MS(1)), NULL } };
+    CHECK_EQ(bl_race(racers, 2, &winner), 0);
+    CHECK_EQ(winner, 1);
+    CHECK_ERR(bl_race(racers, 1, NULL), BL_EGROUP);
+    CHECK_EQ(group_count(), 1);
+    CHECK_EQ(group_code(0), BL_ESTRAYCANCEL);
+}

@@ -428,6 +428,13 @@ TEST(leaving_scopes_out_of_order_crashes, .signal = SIGABRT) {
     bl_scope_exit(&outer, 0);
 }
 
+TEST(entering_the_innermost_scope_again_crashes, .signal = SIGABRT,
+     .output = "is entered already") {
+    bl_scope scope;
+    bl_scope_enter(&scope);
+    bl_scope_enter(&scope);
+}
+
 TEST(leaving_a_scope_twice_crashes, .signal = SIGABRT) {
     bl_scope scope;
     bl_scope_enter(&scope);
