@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "test/case.h"
+#include "test/clock.h"
 #include "test/record.h"
 #include "test/unwind.h"
 #include "test/watch.h"
@@ -44,9 +45,20 @@ static bool is_manual(void) {
 /* Moves the clock to `when`, with whatever it is. */
 static int move_to(bl_ns when) {
     if (!is_manual()) return bl_sleep_until(when);
+    if (when < bl_now()) when = bl_now();
     int rc = bl_loop_advance(bl_loop_running(), when - bl_now());
     if (rc < 0) return rc;
     return bl_yield();
+}
+
+bool bl__clock_settle_manual(void) {
+    return is_manual() && bl_settle() == 0;
+}
+
+bool bl__clock_step_manual(void) {
+    if (!is_manual()) return false;
+    bl_ns next = bl_loop_next_timer(bl_loop_running());
+    return next != BL_FOREVER && move_to(next) == 0;
 }
 
 static bool waits_for_outside(void) {

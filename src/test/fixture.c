@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "test/anchor.h"
+#include "test/clock.h"
 #include "test/host.h"
 #include "test/stage.h"
 #include "test/unwind.h"
@@ -219,6 +220,8 @@ static void wait_until(struct bl__fixtures *all, enum fixture_state state,
     bl_waiter waiter;
     bool is_exposed = !bl_is_cancelled();
     while (run->state < state && is_exposed) {
+        if (bl__clock_settle_manual() && run->state >= state) break;
+        if (bl__clock_step_manual()) continue;
         int rc = bl_waitq_wait(&all->line, &waiter, what, run);
         if (rc != BL_ECANCELED) continue;
         is_exposed = false;

@@ -75,6 +75,18 @@ TEST(a_manual_clock_moves_by_advance_alone, .clock = T_CLOCK_MANUAL) {
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
+FIXTURE(int, slow) {
+    REQUIRE_OK(bl_sleep(HOUR));
+    YIELD(0);
+    TAKES(HOUR) CHECK_OK(bl_sleep(HOUR));
+}
+
+TEST(a_manual_clock_moves_for_fixtures, (slow), .clock = T_CLOCK_MANUAL) {
+    CHECK_EQ(bl_now(), HOUR);
+    t_settle();
+    CHECK_EQ(bl_now(), HOUR);
+}
+
 TEST(advance_does_not_stop_for_an_idle_descriptor) {
     int fds[2];
     REQUIRE_OK(pipe2(fds, O_NONBLOCK | O_CLOEXEC));

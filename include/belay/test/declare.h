@@ -26,7 +26,9 @@ typedef enum bl_test_outcome {
 /* Which clock the loop of a test lives by. */
 typedef enum bl_test_clock {
     BL_TEST_CLOCK_VIRTUAL = 0, /* jumps to the next timer when idle */
-    BL_TEST_CLOCK_MANUAL,      /* moves by bl_test_advance alone */
+    /* Moves by bl_test_advance alone; by itself while fixtures are set up and
+     * torn down, since there is no body then to move it. */
+    BL_TEST_CLOCK_MANUAL,
     BL_TEST_CLOCK_REAL
 } bl_test_clock;
 
