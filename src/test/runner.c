@@ -150,6 +150,16 @@ static void end_series(struct runner *runner, struct slot *slot) {
     finish_case(runner, slot);
 }
 
+/* What went wrong in a shared process after its last case was reported. */
+static void report_late(struct runner *runner,
+                        const struct bl__worker *shared) {
+    if (!bl__verdict_is_bad(shared->verdict)) return;
+    fprintf(stderr, "belay-test: after %s: %s\n", shared->job.test_case->id,
+            shared->record->headline);
+    runner->tally.failed++;
+    runner->tally.broken++;
+}
+
 /* Starts the job of the series.  False if it could not even be started. */
 static bool start_job(struct runner *runner, struct slot *slot) {
     const struct bl__test_settings *settings = &runner->settings;
@@ -161,7 +171,8 @@ static bool start_job(struct runner *runner, struct slot *slot) {
     }
     slot->active = shared;
     if (shared->pid != 0 && !bl__worker_is_alive(shared)) {
-        bl__worker_collect(shared); /* ended by itself, after its last job */
+        bl__worker_collect(shared);
+        report_late(runner, shared);
     }
     if (shared->pid == 0) {
         return bl__worker_start_shared(shared, settings, job);
@@ -238,16 +249,12 @@ static bool is_any_busy(const struct runner *runner) {
 
 /*
  * A shared process that waits for a case which will not come, because the run
- * has failed elsewhere.  Its last case has been reported.
+ * has failed elsewhere.
  */
 static void dismiss(struct runner *runner, struct bl__worker *shared) {
     bl__worker_end(shared, &runner->settings, false);
     bl__worker_wait(shared);
-    if (!bl__verdict_is_bad(shared->verdict)) return;
-    fprintf(stderr, "belay-test: after %s: %s\n", shared->job.test_case->id,
-            shared->record->headline);
-    runner->tally.failed++;
-    runner->tally.broken++;
+    report_late(runner, shared);
 }
 
 static void run_all(struct runner *runner) {

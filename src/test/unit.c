@@ -96,6 +96,7 @@ void bl__units_make(struct bl__units *units, struct bl__test_cases *cases,
     }
     units->items = bl__host_alloc(count * sizeof units->items[0]);
     units->count = 0;
+    units->taken_count = 0;
     for (size_t i = 0; i < count; i++) {
         if (left[i] == NULL) continue;
         fill(&units->items[units->count++], left, i, count, isolation);
@@ -105,7 +106,11 @@ void bl__units_make(struct bl__units *units, struct bl__test_cases *cases,
 
 struct bl__unit *bl__units_take(struct bl__units *units,
                                 const struct bl__unit *like) {
-    for (size_t i = 0; i < units->count; i++) {
+    while (units->taken_count < units->count &&
+           units->items[units->taken_count].is_taken) {
+        units->taken_count++;
+    }
+    for (size_t i = units->taken_count; i < units->count; i++) {
         struct bl__unit *unit = &units->items[i];
         if (unit->is_taken) continue;
         if (like != NULL && (!unit->has_session ||

@@ -23,6 +23,7 @@ struct bl__unit {
 struct bl__units {
     struct bl__unit *items;
     size_t count;
+    size_t taken_count; /* those in front that are taken */
 };
 
 /*

@@ -8,9 +8,8 @@
 
 #define LIMITS SPECIMEN("limits")
 
-/* Runs one test, and the one behind it, with little real time. */
-#define RUN_ONE(name) \
-    subrun_run(LIMITS, "--watchdog", "0.2", "-j1", name, "comes_next", NULL)
+/* Runs one test, and the one behind it. */
+#define RUN_ONE(name) subrun_run(LIMITS, "-j1", name, "comes_next", NULL)
 
 TEST(a_soft_limit_cancels_the_body_alone, .no_loop = true) {
     struct subrun run = subrun_run(LIMITS, "sleeps_too_long", NULL);

@@ -125,7 +125,7 @@ TEST(a_failing_set_up_breaks_each_test, .no_loop = true) {
 }
 
 TEST(a_process_that_is_not_fit_is_replaced, .no_loop = true) {
-    struct subrun run = RUN_TAG("poison", "--watchdog", "0.2");
+    struct subrun run = RUN_TAG("poison");
     CHECK_EQ(run.status, 1);
     CHECK_EQ(subrun_count(&run, "fresh up"), 5);
     CHECK_EQ(subrun_count(&run, "fresh down"), 3);
@@ -169,10 +169,12 @@ TEST(a_fixture_is_blamed_for_its_task, .no_loop = true) {
 TEST(what_a_process_has_one_of_is_put_back, .no_loop = true) {
     struct subrun run = RUN_TAG("ambient");
     CHECK_EQ(run.status, 1);
-    CHECK_ORDER(&run, "test_b.c::changes_everything", "LEAK: 5 things",
-                "the handler of SIGUSR1", "the mask of blocked signals",
-                "the current directory: /", "the umask: 000",
-                "the environment: SPECIMEN");
+    CHECK_ORDER(&run, "test_b.c::changes_everything",
+                " things of the whole process", "the handler of SIGUSR1",
+                "the mask of blocked signals", "the current directory: /",
+                "the umask: 000", "the environment: SPECIMEN");
+    CHECK_EQ(subrun_count(&run, "the locale: C.UTF-8"),
+             subrun_count(&run, "another locale"));
     CHECK_EQ(subrun_count(&run, "kept up"), 1);
     CHECK_STR(subrun_last_line(&run), "1 passed, 1 failed");
     subrun_done(&run);

@@ -15,12 +15,26 @@
 
 BL_BEGIN_DECLS
 
-/* How long a fixture lives. */
+/*
+ * How long a fixture lives.  It may only need others that live at least as
+ * long.
+ *
+ * Tests of a file that need a MODULE or SESSION fixture run in one process and
+ * one loop, in the order of the source; so time has gone on when the second of
+ * them begins.  Where one of them crashes, hangs or leaks, the others go on in
+ * a new process, with the fixtures set up again.  Those with a clock, a driver
+ * or a stack size of their own have a process beside.  Shuffled and injected
+ * runs always have a process, and fixtures, for themselves.
+ *
+ * A RUN fixture stands in a process of its own, by the real clock.  Tests get
+ * a copy of its value, which must be plain data: a port, a path, a process id.
+ * It can need no PARAM.
+ */
 typedef enum bl_test_scope {
     BL_TEST_SCOPE_TEST = 0,
-    BL_TEST_SCOPE_MODULE,  /* one source file */
-    BL_TEST_SCOPE_SESSION, /* one worker process */
-    BL_TEST_SCOPE_RUN
+    BL_TEST_SCOPE_MODULE,  /* the tests of one source file */
+    BL_TEST_SCOPE_SESSION, /* those of a worker process, which has many files */
+    BL_TEST_SCOPE_RUN      /* all */
 } bl_test_scope;
 
 /*

@@ -33,7 +33,7 @@ TEST(sleeps_too_long, (outer, slow_to_end), .timeout = SEC(10)) {
 
 /* ---- real time ----------------------------------------------------------- */
 
-TEST(waits_for_outside, (outer), .clock = T_CLOCK_REAL) {
+TEST(waits_for_outside, (outer), .clock = T_CLOCK_REAL, .watchdog = SEC(2)) {
     int ends[2];
     REQUIRE_OK(pipe(ends));
     int rc = bl_fd_wait(ends[0], BL_READABLE);
@@ -48,20 +48,20 @@ static int spins(void *arg) {
     return 0;
 }
 
-TEST(spins_in_a_task, (outer)) {
+TEST(spins_in_a_task, (outer), .watchdog = MS(200)) {
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_spawn(&group, spins, NULL));
     BL_IGNORE(bl_sleep(SEC(1)));
 }
 
-TEST(spins_with_signals_blocked) {
+TEST(spins_with_signals_blocked, .watchdog = MS(200)) {
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
     spin();
 }
 
-TEST(spins_with_abort_ignored) {
+TEST(spins_with_abort_ignored, .watchdog = MS(200)) {
     signal(SIGABRT, SIG_IGN);
     spin();
 }
@@ -70,18 +70,18 @@ static void on_abort(int number) {
     (void)number;
 }
 
-TEST(spins_with_abort_handled) {
+TEST(spins_with_abort_handled, .watchdog = MS(200)) {
     signal(SIGABRT, on_abort);
     spin();
 }
 
-TEST(blocks_in_a_call) {
+TEST(blocks_in_a_call, .watchdog = MS(200)) {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&mutex);
     pthread_mutex_lock(&mutex);
 }
 
-TEST(spins_without_a_loop, .no_loop = true) {
+TEST(spins_without_a_loop, .no_loop = true, .watchdog = MS(200)) {
     spin();
 }
 
@@ -124,7 +124,7 @@ FIXTURE(int, spins_at_end, (outer)) {
     spin();
 }
 
-TEST(ends_in_a_loop, (spins_at_end)) {
+TEST(ends_in_a_loop, (spins_at_end), .watchdog = MS(200)) {
 }
 
 FIXTURE(int, deadlocks_at_start, (outer)) {

@@ -2,6 +2,7 @@
 /*
  * specimens/scopes/test_b.c - fixtures that outlive a test, in another file
  */
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,7 @@ TEST(deadlocks, (fresh), .tags = "poison") {
     BL_IGNORE(bl_event_wait(&never));
 }
 
-TEST(hangs, (fresh), .tags = "poison") {
+TEST(hangs, (fresh), .tags = "poison", .watchdog = MS(200)) {
     for (volatile int i = 0;; i++) {}
 }
 
@@ -147,6 +148,7 @@ TEST(changes_everything, (kept), .tags = "ambient") {
     CHECK_OK(chdir("/"));
     umask(0);
     setenv("SPECIMEN", "changed", 1);
+    if (setlocale(LC_ALL, "C.UTF-8") != NULL) say("b: another locale");
 }
 
 TEST(finds_nothing_changed, (kept), .tags = "ambient") {
@@ -160,6 +162,7 @@ TEST(finds_nothing_changed, (kept), .tags = "ambient") {
     CHECK(strcmp(getcwd(directory, sizeof directory), "/") != 0);
     CHECK_NE(umask(022), 0);
     CHECK(getenv("SPECIMEN") == NULL);
+    CHECK_STR(setlocale(LC_ALL, NULL), "C");
 }
 
 /* ---- refused ------------------------------------------------------------- */
