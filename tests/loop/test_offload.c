@@ -100,10 +100,10 @@ TEST(the_loop_goes_on_while_a_job_runs) {
     gate_init(&gate);
     CHECK_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn(&group, offloads, &gate));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     CHECK_EQ(thread_jobs(), 1);
     for (int i = 0; i < 10; i++)
-        CHECK_EQ(bl_yield(), 0);
+        settle();
     CHECK_EQ(atomic_load(&gate.ended), 0);
     gate_open(&gate, 1);
     CHECK_EQ(bl_group_exit(&group, 0), 0);
@@ -135,7 +135,7 @@ static int crowds_the_pool(void *arg) {
     CHECK_OK(bl_group_enter(&group));
     for (int i = 0; i < CROWD; i++)
         CHECK_OK(bl_spawn(&group, offloads, gate));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     CHECK_EQ(thread_jobs(), CROWD);
     gate_await(gate, POOL);
     gate_open(gate, CROWD);
@@ -189,7 +189,7 @@ static int cancels_both(void *arg) {
     CHECK_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn_task(&group, offloads, gate, &running));
     CHECK_OK(bl_spawn_task(&group, offloads, gate, &queued));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     gate_await(gate, 1);
 
     bl_task_cancel(queued);
@@ -198,7 +198,7 @@ static int cancels_both(void *arg) {
     CHECK_EQ(thread_jobs(), 1);
 
     bl_task_cancel(running);
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     CHECK(!bl_task_is_done(running)); /* it has to wait */
     gate_open(gate, 1);
     CHECK_EQ(bl_task_join(running, &outcome), 0);
@@ -244,7 +244,7 @@ TEST(a_running_job_can_notice_that_it_is_no_longer_wanted) {
     gate_init(&gate);
     CHECK_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn_task(&group, offloads_work, &gate, &task));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     bl_task_cancel(task);
     CHECK_EQ(bl_group_exit(&group, 0), 0);
     CHECK(bl_task_is_cancelled(task));
@@ -279,7 +279,7 @@ static int abandons(void *arg) {
     bl_group group = { 0 };
     CHECK_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn_task(&group, offloads_owned, gate, &task));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     gate_await(gate, 1);
     bl_task_cancel(task);
     CHECK_EQ(bl_group_exit(&group, 0), 0); /* at once */
@@ -308,7 +308,7 @@ static int cancels_an_owned_one_in_the_queue(void *arg) {
     CHECK_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn(&group, offloads, gate));
     CHECK_OK(bl_spawn_task(&group, offloads_owned, gate, &task));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     gate_await(gate, 1);
     bl_task_cancel(task);
     CHECK_EQ(bl_task_join(task, NULL), 0);

@@ -107,7 +107,7 @@ static int cancels_the_chain(void *arg) {
     CHECK_OK(bl_token_new(&chain->token));
     CHECK_OK(bl_group_enter(&busy));
     CHECK_OK(bl_spawn(&busy, occupies_the_thread, chain));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
 
     CHECK_OK(bl_group_enter(&chain->group));
     CHECK_OK(bl_spawn(&chain->group, queues_a_job, chain));
@@ -115,7 +115,7 @@ static int cancels_the_chain(void *arg) {
     CHECK_OK(bl_spawn(&chain->group, waits_under_a_shield, chain));
     CHECK_OK(bl_spawn_task(&chain->group, waits_to_be_cancelled, chain,
                            &chain->victim));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     bl_group_cancel(&chain->group);
     int rc = bl_group_exit(&chain->group, 0);
     CHECK_EQ(bl_now(), chain->is_forced ? 0 : HOUR);
@@ -167,7 +167,7 @@ TEST(a_destructor_of_items_may_cancel_who_joins_the_queue) {
         CHECK_OK(bl_queue_try_put(&queue, &i));
     REQUIRE_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn_task(&group, joins_the_queue, &queue, &joiner));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     bl_queue_shutdown_now(&queue, cancels_the_joiner);
     CHECK_EQ(bl_group_exit(&group, 0), 0);
     CHECK_STR(notes(), "item1 item2 joined:BL_ECANCELED");
@@ -266,7 +266,7 @@ TEST(a_party_cancelled_and_a_barrier_reset_in_one_turn_are_told_apart) {
     REQUIRE_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn_task(&group, waits_at, &barrier, &cancelled));
     CHECK_OK(bl_spawn_task(&group, waits_at, &barrier, &sent_away));
-    CHECK_EQ(bl_yield(), 0);
+    settle();
     bl_task_cancel(cancelled);
     bl_barrier_reset(&barrier);
     bl_task_cancel(sent_away); /* too late for it */
