@@ -796,37 +796,37 @@ static int get_either(void *arg) {
     }
 }
 
-static void check_market(void) {
-    struct market market = { .closing = BL_EVENT_INIT };
-    int rc = bl_queue_init(&market.queues[0], sizeof(int), 1);
-    if (rc < 0) return;
-    rc = bl_queue_init(&market.queues[1], sizeof(int), 2);
-    if (rc < 0) goto done_first;
-
+static void trade(struct market *market) {
     struct caller callers[PUTTERS + SELECTORS];
     BL_GROUP_SCOPED(group);
     for (int i = 0; i < PUTTERS + SELECTORS; i++) {
-        callers[i] = calls(i < PUTTERS ? put_either : get_either, &market);
+        callers[i] = calls(i < PUTTERS ? put_either : get_either, market);
         BL_IGNORE(bl_spawn(&group, caller_run, &callers[i])); /* may fail */
     }
     BL_IGNORE(bl_yield()); /* may be cancelled */
     caller_cancel(&callers[PUTTERS]);
     BL_IGNORE(bl_sleep(SEC(1))); /* as above */
-    bl_event_set(&market.closing);
+    bl_event_set(&market->closing);
     BL_IGNORE(bl_group_exit(&group, 0)); /* as above */
 
     int item;
     for (int i = 0; i < 2; i++) {
-        while (bl_queue_try_get(&market.queues[i], &item) == 0) {
-            market.got_count++;
-            market.sum -= item;
+        while (bl_queue_try_get(&market->queues[i], &item) == 0) {
+            market->got_count++;
+            market->sum -= item;
         }
     }
-    CHECK_ALWAYS(market.put_count == market.got_count);
-    CHECK_ALWAYS(market.sum == 0);
-    if (!t_injected()) CHECK_EQ(market.put_count, PUTTERS * ITEMS);
+    CHECK_ALWAYS(market->put_count == market->got_count);
+    CHECK_ALWAYS(market->sum == 0);
+    if (!t_injected()) CHECK_EQ(market->put_count, PUTTERS * ITEMS);
+}
+
+static void check_market(void) {
+    struct market market = { .closing = BL_EVENT_INIT };
+    int rc = bl_queue_init(&market.queues[0], sizeof(int), 1);
+    if (rc == 0) rc = bl_queue_init(&market.queues[1], sizeof(int), 2);
+    if (rc == 0) trade(&market);
     bl_queue_done(&market.queues[1]);
-done_first:
     bl_queue_done(&market.queues[0]);
 }
 

@@ -9,6 +9,7 @@
 #include <belay/test.h>
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
