@@ -73,11 +73,11 @@ TEST(two_lines_of_execution_take_turns, .no_loop = true) {
 }
 
 /* Many values that a compiler would like to keep in registers. */
-__attribute__((noinline)) static double mixes(struct pair *pair, int seed,
+__attribute__((noinline)) static double mixes(struct pair *pair, unsigned seed,
                                               void (*turn)(struct pair *)) {
-    int a = seed, b = seed * 3, c = seed * 5, d = seed * 7, e = seed * 11;
+    unsigned a = seed, b = seed * 3, c = seed * 5, d = seed * 7, e = seed * 11;
     double x = seed * 0.5, y = seed * 0.25, z = seed * 0.125;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (unsigned i = 0; i < ROUNDS; i++) {
         turn(pair);
         a += b ^ i;
         b += c;
