@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,15 +41,21 @@ static struct inventory at_start, at_test;
 
 /* ---- descriptors --------------------------------------------------------- */
 
-/* Calls `fn` for each descriptor but the one used for listing. */
+/*
+ * Calls `fn` for each descriptor but the one used for listing.  Those above the
+ * limit are not the program's: a tool such as Valgrind keeps its own there.
+ */
 static void each_descriptor(void (*fn)(int fd, void *context), void *context) {
+    struct rlimit limit;
     DIR *directory = opendir("/proc/self/fd");
     if (directory == NULL) return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) limit.rlim_cur = RLIM_INFINITY;
     for (struct dirent *entry = readdir(directory); entry != NULL;
          entry = readdir(directory)) {
         if (entry->d_name[0] == '.') continue;
         int fd = atoi(entry->d_name);
-        if (fd != dirfd(directory)) fn(fd, context);
+        if (fd == dirfd(directory) || (rlim_t)fd >= limit.rlim_cur) continue;
+        fn(fd, context);
     }
     closedir(directory);
 }

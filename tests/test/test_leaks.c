@@ -2,7 +2,10 @@
 /*
  * test/test_leaks.c - what a test has left behind
  */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "test/subrun.h"
 
@@ -85,4 +88,31 @@ TEST(a_leak_in_the_loop_ends_the_process, .no_loop = true) {
     CHECK_EQ(subrun_count(&run, "CRASHED"), 0);
     CHECK_STR(subrun_last_line(&run), "1 passed, 1 failed");
     subrun_done(&run);
+}
+
+/* ---- what is not ours ---------------------------------------------------- */
+
+enum {
+    LIMIT = 4096
+};
+
+static const char *without_high_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > LIMIT + 1) {
+        return NULL;
+    }
+    return "so many descriptors are not allowed here";
+}
+
+/* Valgrind keeps its descriptors there, where its client cannot open any. */
+TEST(descriptors_above_the_limit_are_of_a_tool, .no_loop = true,
+     .skip_if = without_high_descriptors) {
+    struct rlimit limit;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    REQUIRE_GE(fd, 0);
+    REQUIRE_EQ(dup2(fd, LIMIT), LIMIT);
+    REQUIRE_OK(close(fd));
+    REQUIRE_OK(getrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = LIMIT;
+    REQUIRE_OK(setrlimit(RLIMIT_NOFILE, &limit));
 }
