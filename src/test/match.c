@@ -66,7 +66,8 @@ bool bl__match_pattern(const char *pattern,
 struct parser {
     const char *at;
     const struct bl__test_case *test_case; /* NULL: only the form matters */
-    bool is_wrong;
+    const char *wanted; /* what is missing at wrong_at; NULL: it can be read */
+    const char *wrong_at;
     bool names_hidden; /* a word was the hidden tag of the case */
 };
 
@@ -115,12 +116,25 @@ static bool take(struct parser *parser, const char *keyword) {
 
 static bool parse_or(struct parser *parser);
 
+/* Only the first problem counts: what follows is read out of step. */
+static bool miss(struct parser *parser, const char *wanted) {
+    if (parser->wanted == NULL) {
+        parser->wanted = wanted;
+        parser->wrong_at = parser->at;
+    }
+    return false;
+}
+
+static bool is_operator(const char *word, size_t length) {
+    return (length == 3 && strncmp(word, "and", 3) == 0) ||
+           (length == 2 && strncmp(word, "or", 2) == 0);
+}
+
 static bool parse_word(struct parser *parser) {
     const char *word = parser->at;
     size_t length = word_length(word);
-    if (length == 0) {
-        parser->is_wrong = true;
-        return false;
+    if (length == 0 || is_operator(word, length)) {
+        return miss(parser, "a word or '('");
     }
     parser->at += length;
     if (parser->test_case == NULL) return true;
@@ -142,10 +156,7 @@ static bool parse_not(struct parser *parser) {
     parser->at++;
     bool value = parse_or(parser);
     skip_spaces(parser);
-    if (*parser->at != ')') {
-        parser->is_wrong = true;
-        return false;
-    }
+    if (*parser->at != ')') return miss(parser, "')'");
     parser->at++;
     return value != is_negated;
 }
@@ -171,14 +182,21 @@ static bool parse_or(struct parser *parser) {
 static bool evaluate(struct parser *parser) {
     bool value = parse_or(parser);
     skip_spaces(parser);
-    if (*parser->at != '\0') parser->is_wrong = true;
-    return value && !parser->is_wrong;
+    if (*parser->at != '\0') miss(parser, "'and' or 'or'");
+    return value && parser->wanted == NULL;
 }
 
-bool bl__match_is_valid(const char *keywords) {
+bool bl__match_check(const char *keywords, struct bl__text *problem) {
     struct parser parser = { .at = keywords };
     evaluate(&parser);
-    return !parser.is_wrong;
+    if (parser.wanted == NULL) return true;
+    bl__text_add(problem, "%s is missing ", parser.wanted);
+    if (*parser.wrong_at == '\0') {
+        bl__text_add(problem, "at the end");
+    } else {
+        bl__text_add(problem, "before '%s'", parser.wrong_at);
+    }
+    return false;
 }
 
 /* ---- both --------------------------------------------------------------- */

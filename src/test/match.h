@@ -7,6 +7,7 @@
 
 #include "test/case.h"
 #include "test/options.h"
+#include "test/text.h"
 
 /* Whether `settings` select the case. */
 bool bl__match(const struct bl__test_settings *settings,
@@ -16,7 +17,9 @@ bool bl__match(const struct bl__test_settings *settings,
 bool bl__match_pattern(const char *pattern,
                        const struct bl__test_case *test_case);
 
-/* Whether the expression of -k can be read. */
-bool bl__match_is_valid(const char *keywords);
+/*
+ * Whether the expression of -k can be read; if not, `problem` gets why.
+ */
+bool bl__match_check(const char *keywords, struct bl__text *problem);
 
 #endif
