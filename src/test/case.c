@@ -35,6 +35,10 @@ void bl__fixture_register(struct bl__fixture *fixture) {
     last_fixture = &fixture->next;
 }
 
+const struct bl__fixture *bl__cases_fixtures(void) {
+    return first_fixture;
+}
+
 /* ---- what a test needs -------------------------------------------------- */
 
 struct plan {

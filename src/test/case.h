@@ -40,6 +40,9 @@ void bl__cases_make(struct bl__test_cases *cases);
 bool bl__fixture_needs(const struct bl__fixture *fixture,
                        const struct bl__fixture *other);
 
+/* The first of all fixtures, in no particular order; the others follow it. */
+const struct bl__fixture *bl__cases_fixtures(void);
+
 /* Returns where `needed` stands in the case's fixtures. */
 size_t bl__case_find(const struct bl__test_case *test_case,
                      const struct bl__fixture *needed);

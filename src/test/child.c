@@ -76,8 +76,14 @@ static void run_plain(const struct bl__test_job *job) {
 
 /* ---- with one ------------------------------------------------------------ */
 
-static bl_clock_kind clock_of(const bl_test_options *options) {
-    switch (options->clock) {
+/* The clock of the current test: its own, or that of the command line. */
+static bl_test_clock current_clock(void) {
+    bl_test_clock own = bl__test_job->test_case->test->options.clock;
+    return own != BL_TEST_CLOCK_VIRTUAL ? own : bl__test_settings->clock;
+}
+
+static bl_clock_kind clock_kind(void) {
+    switch (current_clock()) {
     case BL_TEST_CLOCK_MANUAL: return BL_CLOCK_MANUAL;
     case BL_TEST_CLOCK_REAL: return BL_CLOCK_REAL;
     case BL_TEST_CLOCK_VIRTUAL: break;
@@ -91,8 +97,8 @@ bl_ns bl__child_timeout(bool *is_own) {
     if (bl__test_settings->timeout > 0) timeout = bl__test_settings->timeout;
     *is_own = timeout > 0;
     if (*is_own) return timeout;
-    return options->clock == BL_TEST_CLOCK_REAL ? REAL_TIMEOUT
-                                                : VIRTUAL_TIMEOUT;
+    return current_clock() == BL_TEST_CLOCK_REAL ? REAL_TIMEOUT
+                                                 : VIRTUAL_TIMEOUT;
 }
 
 static void run_in_loop(const struct bl__orders *orders) {
@@ -102,7 +108,7 @@ static void run_in_loop(const struct bl__orders *orders) {
         .driver = options->driver != BL_DRIVER_DEFAULT
                       ? options->driver
                       : bl__test_settings->driver,
-        .clock = clock_of(options),
+        .clock = clock_kind(),
         .signals = BL_SIGNALS_HOST,
         .stack_bytes = options->stack_bytes,
         .choose = bl__schedule_seam(),

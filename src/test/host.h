@@ -19,6 +19,12 @@ void *bl__host_resize(void *memory, size_t bytes);
 BL__PRINTF(1, 2)
 char *bl__host_format(const char *format, ...);
 
+/*
+ * Names who ends the report if the runner cannot go on: `end` is told why, and
+ * leaves the closing line behind.  NULL: nobody.
+ */
+void bl__host_at_death(void (*end)(const char *problem));
+
 /* Prints an internal error and exits with status 3. */
 BL__PRINTF(1, 2) BL__NORETURN void bl__host_die(const char *format, ...);
 
@@ -30,6 +36,9 @@ int bl__host_cpu_count(void);
 
 /* The process id of an attached debugger, or 0. */
 int bl__host_tracer(void);
+
+/* Whether this process runs under Valgrind. */
+bool bl__host_has_valgrind(void);
 
 /*
  * How many times slower than usual this build runs: 1, or more under a

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test/options.c - what the command line asks for
+ * test/options.c - what each option is called and does
  *
- * One table says how each option is spelled, whether it takes a value, and
- * what it does.  A value follows as the next word, or behind "=" for long
- * options, or directly for short ones (-j4).
+ * One row per option says how it is spelled, whether it takes a value, what it
+ * does, and what --help says about it.  Rows stand in the sections of --help.
+ * arguments.c reads command lines by these tables.
  */
 #include "test/options.h"
 
@@ -13,20 +13,6 @@
 #include <string.h>
 
 #include "test/host.h"
-
-enum {
-    WORDS_MAX = 512
-};
-
-/* Returns false if the value makes no sense. */
-typedef bool option_fn(struct bl__test_settings *settings, const char *value);
-
-struct option {
-    const char *name;
-    const char *value; /* what the value is, or NULL if there is none */
-    option_fn *apply;
-    const char *help; /* NULL: not shown */
-};
 
 /* ---- values ------------------------------------------------------------- */
 
@@ -55,8 +41,36 @@ static bool set_keywords(struct bl__test_settings *settings,
 }
 
 static bool set_list(struct bl__test_settings *settings, const char *value) {
+    settings->listing = BL__LIST_NAMES;
+    if (value == NULL) return true;
+    settings->listing = BL__LIST_JSON;
+    return strcmp(value, "json") == 0;
+}
+
+static bool set_fixtures(struct bl__test_settings *settings,
+                         const char *value) {
     (void)value;
-    settings->lists = true;
+    settings->listing = BL__LIST_FIXTURES;
+    return true;
+}
+
+static bool set_plan(struct bl__test_settings *settings, const char *value) {
+    (void)value;
+    settings->listing = BL__LIST_PLAN;
+    return true;
+}
+
+static bool set_last_failed(struct bl__test_settings *settings,
+                            const char *value) {
+    (void)value;
+    settings->last = BL__LAST_ONLY;
+    return true;
+}
+
+static bool set_failed_first(struct bl__test_settings *settings,
+                             const char *value) {
+    (void)value;
+    settings->last = BL__LAST_FIRST;
     return true;
 }
 
@@ -82,7 +96,8 @@ static bool set_maxfail(struct bl__test_settings *settings, const char *value) {
 
 static bool set_verbose(struct bl__test_settings *settings, const char *value) {
     (void)value;
-    settings->verbosity = 1;
+    if (settings->verbosity < 0) settings->verbosity = 0;
+    if (settings->verbosity < 2) settings->verbosity++;
     return true;
 }
 
@@ -194,14 +209,60 @@ static bool set_driver(struct bl__test_settings *settings, const char *value) {
     return true;
 }
 
-static bool set_tap(struct bl__test_settings *settings, const char *value) {
-    (void)value;
-    settings->has_tap = true;
+static bool set_clock(struct bl__test_settings *settings, const char *value) {
+    bool is_real = strcmp(value, "real") == 0;
+    settings->clock = is_real ? BL_TEST_CLOCK_REAL : BL_TEST_CLOCK_VIRTUAL;
+    return is_real || strcmp(value, "virtual") == 0;
+}
+
+static bool set_durations(struct bl__test_settings *settings,
+                          const char *value) {
+    long count;
+    if (!read_count(value, 0, &count)) return false;
+    settings->durations = (int)count;
     return true;
+}
+
+static bool set_color(struct bl__test_settings *settings, const char *value) {
+    static const char *const words[] = { "auto", "always", "never" };
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(value, words[i]) != 0) continue;
+        settings->color = (enum bl__color)i;
+        return true;
+    }
+    return false;
+}
+
+static bool set_passed_output(struct bl__test_settings *settings,
+                              const char *value) {
+    (void)value;
+    settings->shows_passed = true;
+    return true;
+}
+
+/* Standard output is the console's, and TAP's that takes its place. */
+static bool is_file_name(const char *value) {
+    return *value != '\0' && strcmp(value, "-") != 0;
+}
+
+static bool set_tap(struct bl__test_settings *settings, const char *value) {
+    settings->tap = value != NULL ? value : "-";
+    return *settings->tap != '\0';
 }
 
 static bool set_junit(struct bl__test_settings *settings, const char *value) {
     settings->junit = value;
+    return is_file_name(value);
+}
+
+static bool set_json(struct bl__test_settings *settings, const char *value) {
+    settings->json = value;
+    return is_file_name(value);
+}
+
+static bool set_report_dir(struct bl__test_settings *settings,
+                           const char *value) {
+    settings->report_dir = value;
     return *value != '\0';
 }
 
@@ -211,159 +272,119 @@ static bool set_update(struct bl__test_settings *settings, const char *value) {
     return true;
 }
 
-static const struct option options[] = {
+static bool set_tool(struct bl__test_settings *settings, const char *tool,
+                     const char *test) {
+    settings->tool = tool;
+    settings->tool_test = test;
+    return *test != '\0';
+}
+
+static bool set_gdb(struct bl__test_settings *settings, const char *value) {
+    return set_tool(settings, "gdb", value);
+}
+
+static bool set_rr(struct bl__test_settings *settings, const char *value) {
+    return set_tool(settings, "rr", value);
+}
+
+static bool set_valgrind(struct bl__test_settings *settings,
+                         const char *value) {
+    return set_tool(settings, "valgrind", value);
+}
+
+static bool set_help(struct bl__test_settings *settings, const char *value) {
+    (void)value;
+    settings->listing = BL__LIST_HELP;
+    return true;
+}
+
+static bool set_version(struct bl__test_settings *settings, const char *value) {
+    (void)value;
+    settings->listing = BL__LIST_VERSION;
+    return true;
+}
+
+/* ---- the tables ---------------------------------------------------------- */
+
+static const struct bl__option which_options[] = {
     { "-k", "EXPR", set_keywords,
       "tests whose name or tags fit: 'echo and not slow'" },
-    { "--list", NULL, set_list, "name the tests that would run" },
+    { "--lf", NULL, set_last_failed,
+      "those that failed last time, if any did" },
+    { "--ff", NULL, set_failed_first, "the same, and then the others" },
+    { "--list", "[=json]", set_list, "name the tests that would run" },
+    { "--fixtures", NULL, set_fixtures,
+      "name all fixtures, and what they need" },
+    { "--setup-plan", NULL, set_plan,
+      "what would be set up and torn down, test by test" },
+};
+
+static const struct bl__option run_options[] = {
     { "-j", "N", set_workers, "that many at once (default: one per CPU)" },
     { "-x", NULL, set_first, "stop after the first failure" },
     { "--maxfail", "N", set_maxfail, "stop after N failures" },
-    { "-v", NULL, set_verbose, "a line for each test" },
-    { "-q", NULL, set_quiet, "failures and totals alone" },
-    { "-s", NULL, set_uncaptured, "let tests write to the terminal" },
     { "--isolate", "WHAT", set_isolation,
-      "auto, test, module: what has a process; none: for debuggers" },
+      "what has a process: auto, test, module, or none" },
+};
+
+static const struct bl__option test_options[] = {
     { "--timeout", "SEC", set_timeout, "limit of each test, by its own clock" },
-    { "--watchdog", "SEC", set_watchdog, "limit of each test in real time" },
+    { "--watchdog", "SEC|off", set_watchdog,
+      "limit of each test in real time" },
     { "--timeout-scale", "F", set_scale, "multiply the limits in real time" },
+    { "--clock", "virtual|real", set_clock,
+      "of tests that do not choose one themselves" },
+    { "--driver", "epoll|uring", set_driver, "the loop's driver" },
     { "--schedule", "fifo|random", set_schedule, "order of the plain runs" },
     { "--explore", "N", set_explore, "N shuffled runs of each test besides" },
     { "--seed", "S|random", set_seed, "where shuffling starts (default: 1)" },
     { "--replay", "TOKEN", set_replay, "repeat a run that was reported" },
     { "--sweep", "cancel,oom", set_sweep, "inject into every test" },
     { "--update-snapshots", NULL, set_update, "keep what CHECK_SNAPSHOT sees" },
-    { "--driver", "epoll|uring", set_driver, "the loop's driver" },
-    { "--tap", NULL, set_tap, "write TAP to the standard output" },
+};
+
+static const struct bl__option output_options[] = {
+    { "-v", NULL, set_verbose, "a line for each test; -vv: its fixtures too" },
+    { "-q", NULL, set_quiet, "failures and totals alone" },
+    { "-s", NULL, set_uncaptured, "let tests write to the terminal" },
+    { "--show-passed-output", NULL, set_passed_output,
+      "what passing tests have printed, too" },
+    { "--durations", "N", set_durations, "the N slowest tests" },
+    { "--color", "auto|always|never", set_color,
+      "auto: on a terminal, unless NO_COLOR is set" },
+    { "--tap", "[=FILE]", set_tap,
+      "write TAP 14; without a FILE, in place of all this" },
     { "--junit", "FILE", set_junit, "write JUnit XML" },
+    { "--json", "FILE", set_json, "write JSON, one object per line" },
+    { "--report-dir", "DIR", set_report_dir,
+      "write all three, named after the program" },
 };
 
-enum {
-    OPTION_COUNT = sizeof options / sizeof options[0]
+static const struct bl__option tool_options[] = {
+    { "--gdb", "TEST", set_gdb, "run this one test in the debugger" },
+    { "--rr", "TEST", set_rr, "record it, for rr replay" },
+    { "--valgrind", "TEST", set_valgrind, "run it under Valgrind" },
 };
 
-/* ---- reading ------------------------------------------------------------ */
+static const struct bl__option other_options[] = {
+    { "-h", NULL, set_help, NULL },
+    { "--help", NULL, set_help, "this page; or -h" },
+    { "--version", NULL, set_version, "the version of Belay" },
+};
 
-static void print_help(const char *program) {
-    printf("usage: %s [options] [PATTERN...]\n\n"
-           "A PATTERN is file, test, file::test or file::test[param]; * and ? "
-           "stand for\nany text.  Without one, all tests run but those with a "
-           "tag that begins\nwith a dot.\n\n",
-           program);
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        char left[40];
-        snprintf(left, sizeof left, "%s %s", options[i].name,
-                 options[i].value != NULL ? options[i].value : "");
-        printf("  %-26s%s\n", left, options[i].help);
-    }
-    printf("\nBELAY_TEST_ARGS holds options that come first; "
-           "BELAY_TEST_TIMEOUT_SCALE is a default\nfor --timeout-scale.  "
-           "Exit status: 0 all passed, 1 failures, 2 interrupted,\n3 internal "
-           "error, 4 wrong usage, 5 no tests.\n");
-}
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-/*
- * Finds the option that `word` spells.  `*value` becomes what is attached to
- * it, or NULL.
- */
-static const struct option *find_option(const char *word, const char **value) {
-    *value = NULL;
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        size_t length = strlen(options[i].name);
-        if (strncmp(word, options[i].name, length) != 0) continue;
-        const char *rest = word + length;
-        bool is_long = word[1] == '-';
-        if (*rest == '\0') return &options[i];
-        if (options[i].value == NULL) continue;
-        if (is_long && *rest != '=') continue;
-        *value = is_long ? rest + 1 : rest;
-        return &options[i];
-    }
-    return NULL;
-}
+const struct bl__option_section bl__option_sections[BL__OPTION_SECTIONS] = {
+    { "Which tests", which_options, COUNT_OF(which_options), false },
+    { "The run", run_options, COUNT_OF(run_options), false },
+    { "Each test", test_options, COUNT_OF(test_options), true },
+    { "What is shown", output_options, COUNT_OF(output_options), false },
+    { "One test under a tool", tool_options, COUNT_OF(tool_options), false },
+    { "Other", other_options, COUNT_OF(other_options), false },
+};
 
-/* Returns how many words were used, or -1. */
-static int read_option(struct bl__test_settings *settings, int count,
-                       char **words) {
-    const char *value;
-    int used = 1;
-    const struct option *option = find_option(words[0], &value);
-    if (option == NULL) {
-        fprintf(stderr, "belay-test: no option is called %s; try --help\n",
-                words[0]);
-        return -1;
-    }
-    if (option->value != NULL && value == NULL) {
-        if (count < 2) {
-            fprintf(stderr, "belay-test: %s needs a value: %s\n", words[0],
-                    option->value);
-            return -1;
-        }
-        value = words[used++];
-    }
-    if (!option->apply(settings, value)) {
-        fprintf(stderr, "belay-test: %s cannot be %s\n", option->name, value);
-        return -1;
-    }
-    return used;
-}
-
-static int read_words(struct bl__test_settings *settings, int count,
-                      char **words) {
-    for (int i = 0; i < count;) {
-        if (strcmp(words[i], "--help") == 0 || strcmp(words[i], "-h") == 0) {
-            print_help("TESTS");
-            return 1;
-        }
-        if (words[i][0] != '-' || words[i][1] == '\0') {
-            settings->patterns[settings->pattern_count++] = words[i++];
-            continue;
-        }
-        int used = read_option(settings, count - i, words + i);
-        if (used < 0) return -1;
-        i += used;
-    }
-    return 0;
-}
-
-/* Puts the words of BELAY_TEST_ARGS in front of those of the command line. */
-static int collect_words(char **words, int argc, char **argv) {
-    int count = 0;
-    const char *more = getenv("BELAY_TEST_ARGS");
-    if (more != NULL) {
-        /* Kept for the rest of the run: options point into it. */
-        char *copy = bl__host_format("%s", more);
-        char *state;
-        for (char *word = strtok_r(copy, " \t\n", &state);
-             word != NULL && count < WORDS_MAX;
-             word = strtok_r(NULL, " \t\n", &state)) {
-            words[count++] = word;
-        }
-    }
-    for (int i = 1; i < argc && count < WORDS_MAX; i++) {
-        words[count++] = argv[i];
-    }
-    return count;
-}
-
-int bl__options_parse(struct bl__test_settings *settings, int argc,
-                      char **argv) {
-    char **words = bl__host_alloc(WORDS_MAX * sizeof words[0]);
-    int count = collect_words(words, argc, argv);
-    *settings = (struct bl__test_settings){
-        .patterns = bl__host_alloc((size_t)WORDS_MAX * sizeof(char *)),
-        .worker_count = bl__host_cpu_count(),
-        .has_watchdog = true,
-        .seed = 1,
-        .timeout_scale = 1,
-    };
-    const char *scale = getenv("BELAY_TEST_TIMEOUT_SCALE");
-    if (scale != NULL && !set_scale(settings, scale)) {
-        fprintf(stderr, "belay-test: BELAY_TEST_TIMEOUT_SCALE cannot be %s\n",
-                scale);
-        return -1;
-    }
-    int rc = read_words(settings, count, words);
-    free(words);
-    if (settings->isolation == BL__ISOLATE_NONE) settings->worker_count = 1;
-    return rc;
-}
+const struct bl__option bl__option_variables[] = {
+    { "BELAY_TEST_SEED", "S|random", set_seed, "--seed" },
+    { "BELAY_TEST_TIMEOUT_SCALE", "F", set_scale, "--timeout-scale" },
+};
+const size_t bl__option_variable_count = COUNT_OF(bl__option_variables);

@@ -1,61 +1,135 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test/report.c - what the runner says
+ * test/report.c - what the runner says, in several formats at once
+ *
+ * Results come in as cases end, and are told to every format in the order of
+ * the selection: a case waits until all before it have been told.
  *
  * The last line on stdout is the closing line, "N passed, N failed" and, if
- * any, ", N skipped": plain text, once per process.  What a test has printed
- * stands behind "    | ", so nobody's closing line can be taken for ours.
+ * any, ", N skipped": plain text, once per process, whatever happens to the
+ * runner.  What a test has printed is indented wherever it is shown, so
+ * nobody's closing line can be taken for ours.
+ *
+ * Invariant: told[] begins with the results of the first `turn` selected cases,
+ * but those that will never come.
  */
 #include "test/report.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "test/format.h"
 #include "test/host.h"
 #include "test/text.h"
 
-static const char *const words[] = {
-    [BL__VERDICT_PASSED] = "ok",       [BL__VERDICT_FAILED] = "FAILED",
-    [BL__VERDICT_TIMEOUT] = "TIMEOUT", [BL__VERDICT_SKIPPED] = "skip",
-    [BL__VERDICT_BROKEN] = "ERROR",    [BL__VERDICT_CRASHED] = "CRASHED",
+enum {
+    OUTPUTS_MAX = 5
 };
 
-static size_t tap_number;
+/* A format at work. */
+struct output {
+    const struct bl__format *format;
+    char *path; /* owned; NULL for stdout */
+    FILE *file;
+};
 
-static const char *word_of(const struct bl__result *result) {
+static struct bl__report report;
+static size_t turn; /* the selected case that is told next */
+static const struct bl__result **extras;
+static size_t extra_count;
+static struct output outputs[OUTPUTS_MAX];
+static size_t output_count;
+static pid_t owner; /* the process that reports; its children do not */
+static bool has_ended;
+
+/* ---- results ------------------------------------------------------------- */
+
+const char *bl__result_word(const struct bl__result *result) {
+    static const char *const words[] = {
+        [BL__VERDICT_PASSED] = "ok",       [BL__VERDICT_FAILED] = "FAILED",
+        [BL__VERDICT_TIMEOUT] = "TIMEOUT", [BL__VERDICT_SKIPPED] = "skip",
+        [BL__VERDICT_BROKEN] = "ERROR",    [BL__VERDICT_CRASHED] = "CRASHED",
+    };
+    if (result->is_stopped) return "STOPPED";
     if (result->is_xfail) return "xfail";
     if (result->is_xpass) return "XPASS";
     return words[result->verdict];
 }
 
-static bool is_bad(const struct bl__result *result) {
+bool bl__result_is_bad(const struct bl__result *result) {
+    if (result->is_stopped) return true;
     if (result->is_xfail) return false;
     if (result->is_xpass) return true;
     return result->verdict != BL__VERDICT_PASSED &&
            result->verdict != BL__VERDICT_SKIPPED;
 }
 
-void bl__report_begin(const struct bl__test_settings *settings,
-                      const struct bl__test_cases *cases) {
-    if (settings->has_tap) {
-        printf("TAP version 14\n");
+const char *bl__result_reason(const struct bl__result *result) {
+    if (result->is_stopped) return "the run was stopped before it had ended";
+    if (result->is_xfail) return result->test_case->test->options.xfail;
+    if (result->is_xpass) return "it passed, although it is known to fail";
+    return result->headline;
+}
+
+/* Whether a shell takes the word as it is. */
+static bool is_plain_word(const char *word) {
+    return *word != '\0' &&
+           word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-+./:,@%=")] == '\0';
+}
+
+/* Adds a word in such a way that a shell makes the same word of it. */
+static void put_shell_word(FILE *file, const char *word) {
+    if (is_plain_word(word)) {
+        fputs(word, file);
         return;
     }
-    if (settings->verbosity < 0) return;
-    printf("belay-test: %zu test functions in %zu files, %d workers, seed "
-           "%llu\n",
-           cases->function_count, cases->file_count, settings->worker_count,
-           (unsigned long long)settings->seed);
+    putc('\'', file);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", file);
+        } else {
+            putc(*word, file);
+        }
+    }
+    putc('\'', file);
+}
+
+char *bl__result_replay(const struct bl__report *of,
+                        const struct bl__result *result) {
+    char *command = NULL;
+    size_t length;
+    if (result->replay[0] == '\0') return NULL;
+    FILE *memory = open_memstream(&command, &length);
+    if (memory == NULL) bl__host_die("out of memory");
+    put_shell_word(memory, of->settings->program);
+    fprintf(memory, " --replay='%s'", result->replay);
+    if (fclose(memory) != 0) bl__host_die("out of memory");
+    return command;
+}
+
+void bl__tally_put(const struct bl__tally *tally, FILE *file) {
+    fprintf(file, "%zu passed, %zu failed", tally->passed, tally->failed);
+    if (tally->skipped > 0) fprintf(file, ", %zu skipped", tally->skipped);
+    fprintf(file, "\n");
 }
 
 static void count(const struct bl__result *result, struct bl__tally *tally) {
+    if (result->is_stopped) {
+        tally->stopped++;
+        tally->failed++;
+        return;
+    }
     if (result->verdict == BL__VERDICT_SKIPPED) {
         tally->skipped++;
         return;
     }
     if (result->is_xfail) tally->xfailed++;
     if (result->is_xpass) tally->xpassed++;
-    if (!is_bad(result)) {
+    if (!bl__result_is_bad(result)) {
         tally->passed++;
         return;
     }
@@ -65,170 +139,189 @@ static void count(const struct bl__result *result, struct bl__tally *tally) {
     if (result->verdict == BL__VERDICT_BROKEN) tally->broken++;
 }
 
-static void print_block(const char *indent, const char *text) {
-    while (*text != '\0') {
-        size_t length = strcspn(text, "\n");
-        printf("%s%.*s\n", indent, (int)length, text);
-        text += length;
-        if (*text == '\n') text++;
-    }
+size_t bl__report_failed(void) {
+    return report.tally.failed;
 }
 
-static void print_failure(const char *indent, const struct bl__result *result) {
-    if (result->is_xpass) {
-        printf("%sit passed, although it is known to fail: %s\n", indent,
-               result->test_case->test->options.xfail);
-    }
-    print_block(indent, result->details);
-    if (result->output != NULL) {
-        printf("%s  captured output:\n", indent);
-        char inner[64];
-        snprintf(inner, sizeof inner, "%s    | ", indent);
-        print_block(inner, result->output);
-    }
-    if (result->found_by[0] != '\0') {
-        printf("%s  found by %s\n", indent, result->found_by);
-    }
-    if (result->replay[0] != '\0') {
-        printf("%s  replay: --replay='%s'\n", indent, result->replay);
-    }
+/* ---- outputs ------------------------------------------------------------- */
+
+static void add_output(const struct bl__format *format, FILE *file) {
+    outputs[output_count].format = format;
+    outputs[output_count++].file = file;
 }
 
-static void print_tap(const struct bl__result *result) {
-    printf("%s %zu - %s", is_bad(result) ? "not ok" : "ok", ++tap_number,
-           result->test_case->id);
-    if (result->verdict == BL__VERDICT_SKIPPED) {
-        printf(" # SKIP %s", result->headline);
-    } else if (result->is_xfail) {
-        printf(" # "
-               "TO"
-               "DO %s",
-               result->test_case->test->options.xfail);
+/*
+ * Opens a file for a format: the one that the command line gives, or one in
+ * --report-dir, or none.
+ */
+static bool open_output(const struct bl__format *format, const char *given,
+                        const char *ending) {
+    const struct bl__test_settings *settings = report.settings;
+    struct output *output = &outputs[output_count];
+    if (given != NULL) {
+        output->path = bl__host_format("%s", given);
+    } else if (settings->report_dir != NULL) {
+        output->path =
+            bl__host_format("%s/%s.%s", settings->report_dir,
+                            bl__test_base_name(settings->program), ending);
+    } else {
+        return true;
     }
-    printf("\n");
-    if (is_bad(result)) print_failure("# ", result);
-}
-
-void bl__report_case(const struct bl__test_settings *settings,
-                     const struct bl__result *result, struct bl__tally *tally) {
-    count(result, tally);
-    if (settings->has_tap) {
-        print_tap(result);
-    } else if (settings->verbosity > 0) {
-        printf("  %-7s %-60s %8.1f ms", word_of(result), result->test_case->id,
-               (double)result->real_ns / 1e6);
-        if (result->runs > 0) printf("  %u more runs", result->runs);
-        if (result->headline[0] != '\0') printf("  %s", result->headline);
-        printf("\n");
-    } else if (settings->verbosity == 0) {
-        char mark = is_bad(result) ? word_of(result)[0] : '.';
-        if (result->verdict == BL__VERDICT_SKIPPED) mark = 's';
-        if (result->is_xfail) mark = 'x';
-        putchar(mark);
-    }
-    fflush(stdout);
-}
-
-static void print_closing(const struct bl__tally *tally, const char *prefix) {
-    printf("%s%zu passed, %zu failed", prefix, tally->passed, tally->failed);
-    if (tally->skipped > 0) printf(", %zu skipped", tally->skipped);
-    printf("\n");
-    fflush(stdout);
-}
-
-static void print_split(const struct bl__tally *tally) {
-    if (tally->xfailed > 0) printf("%zu failed as known; ", tally->xfailed);
-    if (tally->crashed > 0) printf("%zu crashed; ", tally->crashed);
-    if (tally->timed_out > 0) printf("%zu timed out; ", tally->timed_out);
-    if (tally->broken > 0) printf("%zu broken; ", tally->broken);
-    if (tally->xpassed > 0) printf("%zu passed unexpectedly; ", tally->xpassed);
-}
-
-/* ---- JUnit --------------------------------------------------------------- */
-
-static void put_xml(FILE *file, const char *text) {
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '<': fputs("&lt;", file); break;
-        case '>': fputs("&gt;", file); break;
-        case '&': fputs("&amp;", file); break;
-        case '"': fputs("&quot;", file); break;
-        default:
-            if ((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t') {
-                fprintf(file, "\\x%02x", (unsigned)(unsigned char)*text);
-            } else {
-                putc(*text, file);
-            }
-        }
-    }
-}
-
-static void put_junit_case(FILE *file, const struct bl__result *result) {
-    fprintf(file, "  <testcase classname=\"");
-    put_xml(file, result->test_case->file);
-    fprintf(file, "\" name=\"");
-    put_xml(file, result->test_case->name);
-    fprintf(file, "\" time=\"%.6f\">\n", (double)result->real_ns / 1e9);
-    if (result->verdict == BL__VERDICT_SKIPPED) {
-        fprintf(file, "    <skipped message=\"");
-        put_xml(file, result->headline);
-        fprintf(file, "\"/>\n");
-    } else if (is_bad(result)) {
-        const char *kind =
-            result->verdict == BL__VERDICT_FAILED ? "failure" : "error";
-        fprintf(file, "    <%s message=\"", kind);
-        put_xml(file, result->headline);
-        fprintf(file, "\">");
-        put_xml(file, result->details);
-        fprintf(file, "</%s>\n", kind);
-    }
-    fprintf(file, "  </testcase>\n");
-}
-
-static void write_junit(const char *path, const struct bl__result *results,
-                        size_t count_all, const struct bl__tally *tally) {
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(output->path, "we");
     if (file == NULL) {
-        fprintf(stderr, "belay-test: cannot write %s\n", path);
-        return;
+        fprintf(stderr, "belay-test: cannot write %s: %s\n", output->path,
+                strerror(errno));
+        return false;
     }
-    fprintf(file,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-            "<testsuite name=\"belay-test\" tests=\"%zu\" failures=\"%zu\" "
-            "skipped=\"%zu\">\n",
-            count_all, tally->failed, tally->skipped);
-    for (size_t i = 0; i < count_all; i++) {
-        if (results[i].test_case != NULL) put_junit_case(file, &results[i]);
-    }
-    fprintf(file, "</testsuite>\n");
-    fclose(file);
+    add_output(format, file);
+    return true;
 }
 
-void bl__report_end(const struct bl__test_settings *settings,
-                    const struct bl__result *results, size_t count_all,
-                    size_t missing, struct bl__tally *tally, bl_ns real_ns) {
-    tally->failed += missing;
-    if (settings->junit != NULL) {
-        write_junit(settings->junit, results, count_all, tally);
+static bool open_outputs(const struct bl__test_settings *settings) {
+    const char *dir = settings->report_dir;
+    bool is_tap = settings->tap != NULL && strcmp(settings->tap, "-") == 0;
+    if (dir != NULL && mkdir(dir, 0777) < 0 && errno != EEXIST) {
+        fprintf(stderr, "belay-test: cannot make the folder %s: %s\n", dir,
+                strerror(errno));
+        return false;
     }
-    if (settings->has_tap) {
-        printf("1..%zu\n", tap_number);
-        print_closing(tally, "# ");
-        return;
+    if (!is_tap && !open_output(&bl__format_tap, settings->tap, "tap")) {
+        return false;
     }
-    if (settings->verbosity == 0) printf("\n");
-    for (size_t i = 0; i < count_all; i++) {
-        if (results[i].test_case == NULL || !is_bad(&results[i])) continue;
-        printf("\n--- %s %s\n", word_of(&results[i]), results[i].test_case->id);
-        print_failure("", &results[i]);
+    if (!open_output(&bl__format_junit, settings->junit, "xml")) return false;
+    if (!open_output(&bl__format_json, settings->json, "jsonl")) return false;
+    add_output(&bl__format_last, NULL);
+    /* Last, so that nothing comes behind the closing line. */
+    add_output(is_tap ? &bl__format_tap : &bl__format_console, stdout);
+    return true;
+}
+
+static bool close_output(struct output *output) {
+    if (output->file == NULL) return true;
+    bool is_complete = fflush(output->file) == 0 && !ferror(output->file);
+    if (output->path == NULL) return is_complete;
+    if (fclose(output->file) != 0) is_complete = false;
+    if (!is_complete) {
+        fprintf(stderr, "belay-test: %s could not be written to its end\n",
+                output->path);
     }
-    for (size_t i = 0; i < count_all; i++) {
-        if (results[i].test_case == NULL || !is_bad(&results[i])) continue;
-        printf("%-7s %s - %s\n", word_of(&results[i]), results[i].test_case->id,
-               results[i].headline);
+    return is_complete;
+}
+
+/* ---- the run ------------------------------------------------------------- */
+
+static void tell(const struct bl__result *result) {
+    report.told[report.told_count++] = result;
+    for (size_t i = 0; i < output_count; i++) {
+        outputs[i].format->add(&report, outputs[i].file, result);
+        if (outputs[i].file != NULL) fflush(outputs[i].file);
     }
-    if (missing > 0) printf("%zu tests were not run to their end\n", missing);
-    print_split(tally);
-    printf("time: %.2f s\n", (double)real_ns / 1e9);
-    print_closing(tally, "");
+}
+
+static void tell_more(void) {
+    while (turn < report.selected_count) {
+        const struct bl__result *next = report.results[report.selected[turn]];
+        if (next == NULL) break;
+        turn++;
+        tell(next);
+    }
+}
+
+/* The runner cannot go on: what is left has failed. */
+static void report_death(const char *problem) {
+    if (getpid() != owner) return;
+    report.problem = problem;
+    BL_IGNORE(bl__report_end(true)); /* there is nobody left to be told */
+}
+
+/* A test without a process of its own has called exit. */
+static void on_exit_early(void) {
+    if (getpid() != owner || has_ended) return;
+    bl__host_die("exit was called in the middle of the run");
+}
+
+bool bl__report_begin(const struct bl__test_settings *settings,
+                      const struct bl__test_cases *cases,
+                      const size_t *selected, size_t selected_count) {
+    report = (struct bl__report){
+        .settings = settings,
+        .cases = cases,
+        .selected = selected,
+        .selected_count = selected_count,
+        .began = bl__host_now(),
+    };
+    turn = extra_count = output_count = 0;
+    report.results = bl__host_alloc(cases->count * sizeof report.results[0]);
+    report.told = bl__host_alloc(selected_count * sizeof report.told[0]);
+    if (!open_outputs(settings)) return false;
+    owner = getpid();
+    has_ended = false;
+    bl__host_at_death(report_death);
+    atexit(on_exit_early);
+    for (size_t i = 0; i < output_count; i++) {
+        outputs[i].format->begin(&report, outputs[i].file);
+        if (outputs[i].file != NULL) fflush(outputs[i].file);
+    }
+    return true;
+}
+
+void bl__report_case(const struct bl__result *result) {
+    size_t number = (size_t)(result->test_case - report.cases->items);
+    report.results[number] = result;
+    count(result, &report.tally);
+    tell_more();
+}
+
+void bl__report_extra(const struct bl__result *result) {
+    extras = bl__host_resize(extras, (extra_count + 1) * sizeof extras[0]);
+    extras[extra_count++] = result;
+    count(result, &report.tally);
+}
+
+/* The result of a case that had not ended when the run was stopped. */
+static const struct bl__result *stop(const struct bl__test_case *test_case) {
+    static char nothing[] = "";
+    struct bl__result *result = bl__host_alloc(sizeof *result);
+    *result = (struct bl__result){
+        .test_case = test_case,
+        .is_stopped = true,
+        .headline = nothing,
+        .details = nothing,
+        .found_by = nothing,
+        .replay = nothing,
+    };
+    count(result, &report.tally);
+    return result;
+}
+
+/* Those that ended out of order when the run stopped, and those that did not.
+ */
+static void tell_rest(bool is_interrupted) {
+    while (turn < report.selected_count) {
+        size_t number = report.selected[turn++];
+        if (report.results[number] == NULL && is_interrupted) {
+            report.results[number] = stop(&report.cases->items[number]);
+        }
+        if (report.results[number] != NULL) tell(report.results[number]);
+    }
+    report.told = bl__host_resize(
+        report.told, (report.told_count + extra_count) * sizeof report.told[0]);
+    for (size_t i = 0; i < extra_count; i++)
+        tell(extras[i]);
+}
+
+bool bl__report_end(bool is_interrupted) {
+    bool is_complete = true;
+    has_ended = true;
+    bl__host_at_death(NULL);
+    tell_rest(is_interrupted);
+    if (report.problem != NULL && report.tally.failed == 0) {
+        report.tally.failed = 1;
+    }
+    report.real_ns = bl__host_now() - report.began;
+    for (size_t i = 0; i < output_count; i++) {
+        outputs[i].format->end(&report, outputs[i].file);
+        if (!close_output(&outputs[i])) is_complete = false;
+    }
+    return is_complete;
 }

@@ -12,15 +12,18 @@
 struct bl__result {
     const struct bl__test_case *test_case;
     enum bl__verdict verdict;
-    bool is_xfail; /* it failed, as was known */
-    bool is_xpass; /* it passed, although it was known to fail */
+    bool is_xfail;   /* it failed, as was known */
+    bool is_xpass;   /* it passed, although it was known to fail */
+    bool is_stopped; /* the run was over before it was */
     bl_ns real_ns;
-    char *headline; /* owned; "" if there is nothing to say */
-    char *details;  /* owned */
-    char *output;   /* owned; NULL if nothing was printed */
-    char *found_by; /* owned; "" for a plain run */
-    char *replay;   /* owned; "" for a plain run */
-    unsigned runs;  /* beside the plain one */
+    bl_ns virtual_ns;                /* 0 by a real clock */
+    char *headline;                  /* owned; "" if there is nothing to say */
+    char *details;                   /* owned */
+    char *output;                    /* owned; NULL if nothing was printed */
+    char *found_by;                  /* owned; "" for a plain run */
+    char *replay;                    /* owned; "" for a plain run */
+    unsigned runs;                   /* beside the plain one */
+    unsigned runs_of[BL__JOB_MODES]; /* that shuffled or injected something */
 };
 
 /* Whether a verdict is neither passed nor skipped. */

@@ -16,14 +16,16 @@
 #include "test/child.h"
 #include "test/host.h"
 #include "test/leaks.h"
-#include "test/match.h"
+#include "test/list.h"
 #include "test/memory.h"
 #include "test/options.h"
 #include "test/orphan.h"
 #include "test/replay.h"
 #include "test/report.h"
+#include "test/select.h"
 #include "test/series.h"
 #include "test/tmpdir.h"
+#include "test/tool.h"
 #include "test/unit.h"
 #include "test/worker.h"
 
@@ -53,14 +55,11 @@ struct runner {
     struct bl__test_cases cases;
     struct bl__units units;
     struct bl__anchor anchor;
-    size_t *selected;
-    size_t selected_count;
-    size_t done;
+    struct bl__selection selection;
     struct slot *slots;
     int slot_count;
     struct bl__test_job replayed; /* with --replay, the only job */
     struct bl__result *results;   /* by number of the case */
-    struct bl__tally tally;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -76,7 +75,7 @@ static void on_interrupt(int number) {
 static bool is_enough(const struct runner *runner, size_t more) {
     int max = runner->settings.failures_max;
     if (interrupted) return true;
-    return max > 0 && runner->tally.failed + more >= (size_t)max;
+    return max > 0 && bl__report_failed() + more >= (size_t)max;
 }
 
 /* Finds the next case of the slot.  False if there is none for it. */
@@ -110,8 +109,7 @@ static void finish_case(struct runner *runner, struct slot *slot) {
     size_t index =
         (size_t)(slot->series.result.test_case - runner->cases.items);
     runner->results[index] = slot->series.result;
-    bl__report_case(&runner->settings, &runner->results[index], &runner->tally);
-    runner->done++;
+    bl__report_case(&runner->results[index]);
     slot->is_busy = false;
     slot->is_closing = false;
     slot->active = NULL;
@@ -151,13 +149,14 @@ static void end_series(struct runner *runner, struct slot *slot) {
 }
 
 /* What went wrong in a shared process after its last case was reported. */
-static void report_late(struct runner *runner,
-                        const struct bl__worker *shared) {
+static void report_late(struct bl__worker *shared) {
     if (!bl__verdict_is_bad(shared->verdict)) return;
-    fprintf(stderr, "belay-test: after %s: %s\n", shared->job.test_case->id,
-            shared->record->headline);
-    runner->tally.failed++;
-    runner->tally.broken++;
+    struct bl__result *result = bl__host_alloc(sizeof *result);
+    bl__result_take(result, shared);
+    bl__result_explain(result, bl__host_format("the tear-down after it"),
+                       bl__host_format("%s", ""));
+    result->test_case = shared->job.test_case;
+    bl__report_extra(result);
 }
 
 /* Starts the job of the series.  False if it could not even be started. */
@@ -172,7 +171,7 @@ static bool start_job(struct runner *runner, struct slot *slot) {
     slot->active = shared;
     if (shared->pid != 0 && !bl__worker_is_alive(shared)) {
         bl__worker_collect(shared);
-        report_late(runner, shared);
+        report_late(shared);
     }
     if (shared->pid == 0) {
         return bl__worker_start_shared(shared, settings, job);
@@ -254,7 +253,7 @@ static bool is_any_busy(const struct runner *runner) {
 static void dismiss(struct runner *runner, struct bl__worker *shared) {
     bl__worker_end(shared, &runner->settings, false);
     bl__worker_wait(shared);
-    report_late(runner, shared);
+    report_late(shared);
 }
 
 static void run_all(struct runner *runner) {
@@ -275,10 +274,8 @@ static void run_all(struct runner *runner) {
 
 /* The T_RUN fixtures fail behind all cases, as one more. */
 static void finish_anchor(struct runner *runner) {
-    struct bl__result *result = &runner->results[runner->cases.count];
     if (!bl__anchor_finish(&runner->anchor, &runner->settings)) return;
-    *result = runner->anchor.result;
-    bl__report_case(&runner->settings, result, &runner->tally);
+    bl__report_extra(&runner->anchor.result);
 }
 
 /* ---- without processes --------------------------------------------------- */
@@ -348,28 +345,17 @@ static bool select_replayed(struct runner *runner) {
     if (!bl__replay_read(token, &runner->cases, &runner->replayed)) {
         return false;
     }
-    runner->selected_count = 1;
-    runner->selected[0] =
+    runner->selection.count = 1;
+    runner->selection.numbers[0] =
         (size_t)(runner->replayed.test_case - runner->cases.items);
     return true;
 }
 
 static bool select_cases(struct runner *runner) {
-    runner->selected =
-        bl__host_alloc(runner->cases.count * sizeof *runner->selected);
-    if (runner->settings.replay != NULL) return select_replayed(runner);
-    for (size_t i = 0; i < runner->cases.count; i++) {
-        if (!bl__match(&runner->settings, &runner->cases.items[i])) continue;
-        runner->selected[runner->selected_count++] = i;
+    if (!bl__select(&runner->settings, &runner->cases, &runner->selection)) {
+        return false;
     }
-    return true;
-}
-
-static int list_cases(const struct runner *runner) {
-    for (size_t i = 0; i < runner->selected_count; i++) {
-        printf("%s\n", runner->cases.items[runner->selected[i]].id);
-    }
-    return 0;
+    return runner->settings.replay == NULL || select_replayed(runner);
 }
 
 static void open_slot(struct slot *slot) {
@@ -386,7 +372,7 @@ static void open_slots(struct runner *runner) {
     for (int i = 0; i < count; i++)
         open_slot(&runner->slots[i]);
     runner->results =
-        bl__host_alloc((runner->cases.count + 1) * sizeof *runner->results);
+        bl__host_alloc(runner->cases.count * sizeof *runner->results);
 }
 
 /* A debugger, and whoever uses one, wants to have them. */
@@ -400,7 +386,7 @@ static void catch_interrupts(const struct bl__test_settings *settings) {
 
 /* Nothing was run: that is hardly what was wanted. */
 static void explain_nothing(const struct runner *runner) {
-    if (runner->selected_count > 0) return;
+    if (runner->selection.count > 0) return;
     if (runner->cases.function_count > 0) {
         fprintf(stderr, "belay-test: no test fits what was asked for\n");
         return;
@@ -411,14 +397,12 @@ static void explain_nothing(const struct runner *runner) {
             "(in CMake: an OBJECT library)\n");
 }
 
-static int end_run(struct runner *runner, bl_ns began) {
-    size_t missing = 0;
-    if (interrupted) missing = runner->selected_count - runner->done;
-    bl__report_end(&runner->settings, runner->results, runner->cases.count + 1,
-                   missing, &runner->tally, bl__host_now() - began);
+static int end_run(const struct runner *runner) {
+    bool is_complete = bl__report_end(interrupted);
     if (interrupted) return 2;
-    if (runner->selected_count == 0) return 5;
-    return runner->tally.failed > 0 ? 1 : 0;
+    if (!is_complete) return 3;
+    if (runner->selection.count == 0) return 5;
+    return bl__report_failed() > 0 ? 1 : 0;
 }
 
 int bl_test_main(int argc, char **argv) {
@@ -426,16 +410,26 @@ int bl_test_main(int argc, char **argv) {
     int rc = bl__options_parse(&runner.settings, argc, argv);
     if (rc != 0) return rc > 0 ? 0 : 4;
     bl__cases_make(&runner.cases);
+    if (runner.settings.tool != NULL) {
+        bl__tool_exec(&runner.settings, &runner.cases);
+        return 4;
+    }
     if (!select_cases(&runner)) return 4;
-    if (runner.settings.lists) return list_cases(&runner);
+    if (runner.settings.listing != BL__LIST_NOTHING) {
+        bl__list(&runner.settings, &runner.cases, &runner.selection);
+        return 0;
+    }
 
-    bl_ns began = bl__host_now();
-    bl__units_make(&runner.units, &runner.cases, runner.selected,
-                   runner.selected_count, runner.settings.isolation);
+    const struct bl__selection *selection = &runner.selection;
+    bl__units_make(&runner.units, &runner.cases, selection->numbers,
+                   selection->count, runner.settings.isolation);
     bl__anchor_init(&runner.anchor, &runner.units);
     open_slots(&runner);
+    if (!bl__report_begin(&runner.settings, &runner.cases, selection->numbers,
+                          selection->count)) {
+        return 4;
+    }
     bl__tmpdir_open();
-    bl__report_begin(&runner.settings, &runner.cases);
     explain_nothing(&runner);
     catch_interrupts(&runner.settings);
     bl__orphans_adopt();
@@ -446,5 +440,5 @@ int bl_test_main(int argc, char **argv) {
         run_all(&runner);
     }
     finish_anchor(&runner);
-    return end_run(&runner, began);
+    return end_run(&runner);
 }

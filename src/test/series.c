@@ -112,6 +112,8 @@ static bool finish(struct bl__series *series) {
     bl__result_close(result, series->job.test_case);
     result->real_ns = bl__host_now() - series->began;
     result->runs = series->runs;
+    result->virtual_ns = series->virtual_ns;
+    memcpy(result->runs_of, series->runs_of, sizeof result->runs_of);
     free(series->choices);
     free(series->trial);
     series->choices = NULL;
@@ -256,7 +258,20 @@ static bool end_replay(struct bl__series *series, struct bl__worker *worker) {
     return finish(series);
 }
 
+/* What is told of runs that have passed, too. */
+static void note_run(struct bl__series *series,
+                     const struct bl__test_record *record) {
+    const bl_test_options *options = &series->job.test_case->test->options;
+    bool is_real = options->clock == BL_TEST_CLOCK_REAL ||
+                   series->settings->clock == BL_TEST_CLOCK_REAL;
+    if (series->runs == 0 && !is_real) series->virtual_ns = record->virtual_ns;
+    if (series->job.mode == BL__JOB_SEED || record->has_hit) {
+        series->runs_of[series->job.mode]++;
+    }
+}
+
 bool bl__series_next(struct bl__series *series, struct bl__worker *worker) {
+    if (!series->is_shrinking) note_run(series, worker->record);
     if (series->is_single) return end_replay(series, worker);
     if (series->is_shrinking) return after_trial(series, worker);
     bool is_plain = series->job.mode == BL__JOB_PLAIN;

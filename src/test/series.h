@@ -13,7 +13,9 @@ struct bl__series {
     struct bl__test_job job; /* to be run now, or running */
     bool is_single;          /* a replay: one job, and nothing after it */
     bl_ns began;
-    unsigned runs; /* beside the plain one */
+    unsigned runs;                   /* beside the plain one */
+    unsigned runs_of[BL__JOB_MODES]; /* that shuffled or injected something */
+    bl_ns virtual_ns;                /* of the first run; 0 by a real clock */
     struct bl__result result;
 
     /* Making a failing schedule simpler. */

@@ -7,8 +7,9 @@
 DIRECTORY holds the built examples, build/release/examples unless given (or
 BELAY_EXAMPLES).  What an example prints is compared with
 examples/expected/NAME.txt, and what it says on stderr with NAME.err, line
-numbers, addresses and times set aside.  Examples without such a file have a
-test of their own below.  --update writes those files anew: read the difference.
+numbers, addresses, folders and times set aside.  Examples without such a file
+have a test of their own below.  --update writes those files anew: read the
+difference.
 """
 
 import os
@@ -37,6 +38,7 @@ SECONDS_MAX = 60  # of one program; generous, for sanitizers on a busy machine
 VARIABLE = (
     (re.compile(r"(?:[^\s\"(]*/)?(\w+\.[ch]):\d+"), r"\1:N"),
     (re.compile(r"0x[0-9a-f]+"), "0xN"),
+    (re.compile(r"\breplay: \S*/"), "replay: ./"),
     (re.compile(r"\btime: \d+\.\d+ s\b"), "time: N s"),
     (re.compile(r" +\d+\.\d+ ms\b"), " N ms"),
 )

@@ -265,7 +265,7 @@ TEST(a_block_that_takes_another_time_is_shown, .no_loop = true) {
 }
 
 TEST(a_test_over_its_limit_is_shown_with_its_tasks, .no_loop = true) {
-    SAYS("has_a_limit", "--- TIMEOUT times.c::has_a_limit\n",
+    SAYS("has_a_limit", "--- TIMEOUT times.c::has_a_limit --",
          "TIMEOUT: it has taken 5 s by the clock of its loop\n",
          "test #2  waits for sleep, in bl_sleep(SEC(6)) at ");
 }

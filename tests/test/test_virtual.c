@@ -10,7 +10,8 @@
 TEST(a_task_that_polls_for_ever_is_found_and_named, .no_loop = true) {
     struct subrun run = subrun_run(TIMES, "polls", NULL);
     CHECK_EQ(run.status, 1);
-    CHECK_CONTAINS(run.output, "--- TIMEOUT times.c::polls\n"
+    CHECK_CONTAINS(run.output, "--- TIMEOUT times.c::polls --");
+    CHECK_CONTAINS(run.output, "--\n"
                                "  TIMEOUT: it polls, and would never end\n"
                                "      virtual time ran 19999.99 s in ");
     CHECK_CONTAINS(run.output, " ms: task 'poll_often' slept 2000000 times\n");

@@ -95,7 +95,7 @@ TEST(output_may_end_without_a_newline, .no_loop = true) {
     struct subrun run = subrun_run(ISOLATION, "prints_without_a_newline",
                                    "prints_half_a_letter", NULL);
     CHECK_CONTAINS(run.output, "    | no newline\n");
-    CHECK_CONTAINS(run.output, "    | half \xc3\n");
+    CHECK_CONTAINS(run.output, "    | half \\xc3\n");
     CHECK_STR(subrun_last_line(&run), "0 passed, 2 failed");
     subrun_done(&run);
 }
