@@ -6,7 +6,9 @@ program against what is there: by find_package and by pkg-config, with the
 shared library and with the static one.
 """
 
+import json
 import os
+import re
 import shutil
 import tempfile
 import unittest
@@ -39,6 +41,35 @@ TEST(an_hour_passes) {
 TEST(the_clock_is_virtual) {
     CHECK_EQ(time(NULL), 946684800);
 }
+"""
+
+# A program of tests, as a user has one: found by CTest file by file, and again
+# test by test.
+CTEST_PROJECT = """cmake_minimum_required(VERSION 3.21)
+project(tests C)
+find_package(belay 0.1 REQUIRED)
+include(CTest)
+add_executable(all_tests test_one.c test_two.c)
+target_link_libraries(all_tests PRIVATE belay::test)
+belay_discover_tests(all_tests PROPERTIES TIMEOUT 60)
+"""
+
+CTEST_SOURCES = {
+    "test_one.c": """#include <belay/test.h>
+PARAM(int, number, 1, 2);
+TEST(passes, (number), .tags = "quick net") { CHECK_GT(number, 0); }
+TEST(fails, .tags = "slow") { CHECK_EQ(1, 2); }
+""",
+    "test_two.c": """#include <belay/test.h>
+TEST(is_skipped, .skip = "never") { }
+TEST(is_hidden, .tags = ".hidden") { }
+""",
+}
+
+PER_TEST = """
+add_executable(each test_one.c)
+target_link_libraries(each PRIVATE belay::test)
+belay_discover_tests(each PER_TEST TEST_PREFIX each/ EXTRA_ARGS -j 1)
 """
 
 
@@ -74,6 +105,84 @@ class Install(unittest.TestCase):
     def pkg_config(self, *flags):
         env = {**os.environ, "PKG_CONFIG_PATH": self.pc_folder}
         return self.passes(["pkg-config", *flags, "belay"], env=env).split()
+
+    def write_tests(self, name, more=""):
+        """Makes a project with tests.  Returns its folder."""
+        project = os.path.join(self.folder, name)
+        os.makedirs(project)
+        for file_name, text in {**CTEST_SOURCES,
+                                "CMakeLists.txt": CTEST_PROJECT + more}.items():
+            with open(os.path.join(project, file_name), "w",
+                      encoding="utf-8") as file:
+                file.write(text)
+        return project
+
+    def ctest(self, project):
+        """What ctest finds and says: {name: (status, labels)}."""
+        build = project + "/build"
+        _, shown = run(["ctest", "--test-dir", build,
+                        "--show-only=json-v1"])
+        labels = {}
+        for test in json.loads(shown)["tests"]:
+            properties = {entry["name"]: entry["value"]
+                          for entry in test.get("properties", [])}
+            labels[test["name"]] = properties.get("LABELS", [])
+        _, said = run(["ctest", "--test-dir", build])
+        found = re.findall(r"Test +#\d+: (\S+) \.+ *\**(\w+)", said)
+        return {name: (status, sorted(labels[name]))
+                for name, status in found}
+
+    def test_ctest_per_file(self):
+        project = self.write_tests("per_file")
+        self.passes(["cmake", "-S", project, "-B", project + "/build",
+                     "-DCMAKE_PREFIX_PATH=" + self.prefix])
+        self.assertIn("all_tests_NOT_BUILT", self.ctest(project))
+        self.passes(["cmake", "--build", project + "/build"])
+        self.assertEqual(self.ctest(project), {
+            "test_one.c": ("Failed", ["net", "quick", "slow"]),
+            "test_two.c": ("Skipped", []),
+        })
+
+    def test_ctest_follows_the_program(self):
+        project = self.write_tests("follows")
+        self.passes(["cmake", "-S", project, "-B", project + "/build",
+                     "-DCMAKE_PREFIX_PATH=" + self.prefix])
+        self.passes(["cmake", "--build", project + "/build"])
+        self.assertEqual(len(self.ctest(project)), 2)
+        answer = project + "/build/all_tests-belay-tests.cmake"
+        asked = os.stat(answer).st_mtime_ns
+        self.assertEqual(len(self.ctest(project)), 2)
+        self.assertEqual(os.stat(answer).st_mtime_ns, asked)
+        with open(project + "/test_two.c", "w", encoding="utf-8") as file:
+            file.write(CTEST_SOURCES["test_one.c"].replace("fails", "new"))
+        os.remove(project + "/build/all_tests")
+        self.passes(["cmake", "--build", project + "/build"])
+        self.assertEqual(self.ctest(project)["test_two.c"][0], "Failed")
+
+    def test_ctest_per_test(self):
+        project = self.write_tests("per_test", PER_TEST)
+        self.passes(["cmake", "-S", project, "-B", project + "/build",
+                     "-DCMAKE_PREFIX_PATH=" + self.prefix])
+        self.passes(["cmake", "--build", project + "/build"])
+        found = self.ctest(project)
+        self.assertEqual(
+            {name: one for name, one in found.items() if "each/" in name}, {
+                "each/test_one.c::passes[1]": ("Passed", ["net", "quick"]),
+                "each/test_one.c::passes[2]": ("Passed", ["net", "quick"]),
+                "each/test_one.c::fails": ("Failed", ["slow"]),
+            })
+
+    def test_pkg_config_test(self):
+        project = self.write_tests("by_pkg_config")
+        program = project + "/all_tests"
+        env = {**os.environ, "PKG_CONFIG_PATH": self.pc_folder,
+               "LD_LIBRARY_PATH": self.libraries}
+        flags = self.passes(["pkg-config", "--cflags", "--libs",
+                             "belay-test"], env=env).split()
+        self.passes(["cc", project + "/test_one.c", "-o", program, *flags])
+        status, said = run([program, "passes"], env=env)
+        self.assertEqual(status, 0, said)
+        self.assertTrue(said.endswith("2 passed, 0 failed\n"), said)
 
     def test_find_package(self):
         project = os.path.join(self.folder, "project")
