@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test/test_probe.c - waiting for moments inside the code under test
+ *
+ * Legs: threads
  */
 #define BELAY_PROBES 1
 
