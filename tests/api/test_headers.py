@@ -9,7 +9,7 @@ import os
 import tempfile
 import unittest
 
-from places import C_COMPILERS, CXX_COMPILERS, INCLUDE, SMOKE, run
+from places import C_COMPILERS, CXX_COMPILERS, INCLUDE, ROOT, SMOKE, run
 
 import closing
 
@@ -89,6 +89,21 @@ class Headers(unittest.TestCase):
             with self.subTest(compiler=compiler):
                 self.compiles([compiler, "-std=c++11", "-Wall", "-Werror"],
                               text, ".cc")
+
+    def test_tests_are_clean(self):
+        sources = [os.path.join(ROOT, "tests/docs/test_guide.c"),
+                   *(os.path.join(ROOT, "examples/testing", name)
+                     for name in ("test_echo.c", "test_pool.c",
+                                  "test_retry.c"))]
+        for compiler in C_COMPILERS:
+            for dialect in ("gnu11", "gnu17", "gnu2x"):
+                with self.subTest(compiler=compiler, dialect=dialect):
+                    status, said = run([
+                        compiler, f"-std={dialect}", *WARNINGS,
+                        "-Wstrict-prototypes", "-Wmissing-prototypes",
+                        "-D_GNU_SOURCE", "-I", INCLUDE, "-fsyntax-only",
+                        *sources])
+                    self.assertEqual(status, 0, said)
 
     @unittest.skipUnless(CXX_COMPILERS, "there is no C++ compiler")
     def test_tests_in_cxx(self):
