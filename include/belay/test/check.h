@@ -215,6 +215,7 @@ BL_END_DECLS
  * With --update-snapshots the file is written in place of a comparison; so
  * one looks at its difference, and puts it under version control.  `name` may
  * be made at run time, for example of a parameter.
+ * Where the source is, is what the compiler was told (__FILE__).
  */
 #    define BL_CHECK_SNAPSHOT(name, bytes, count)                         \
         bl__test_snapshot(                                                \
