@@ -8,7 +8,7 @@
 
 #include <belay/test.h>
 
-static void spin(void) {
+__attribute__((noinline)) static void spin(void) {
     for (volatile unsigned i = 0;; i++) {}
 }
 
