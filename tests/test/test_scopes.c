@@ -199,6 +199,26 @@ TEST(sweeps_and_schedules_have_fixtures_of_their_own, .no_loop = true) {
     subrun_done(&run);
 }
 
+TEST(files_run_side_by_side, .no_loop = true) {
+    struct subrun run = subrun_run(SCOPES, "-s", "-j4", "-k",
+                                   "module or session or param or keep", NULL);
+    CHECK_EQ(run.status, 1);
+    CHECK_EQ(subrun_count(&run, "a: derived up"), 1);
+    CHECK_EQ(subrun_count(&run, "b: kept up"), 1);
+    CHECK_EQ(subrun_count(&run, "up on"), 2);
+    CHECK_EQ(subrun_count(&run, "session up"),
+             subrun_count(&run, "session down"));
+    CHECK_STR(subrun_last_line(&run), "8 passed, 2 failed, 1 skipped");
+    subrun_done(&run);
+}
+
+TEST(an_unknown_isolation_is_refused, .no_loop = true) {
+    struct subrun run = subrun_run(SCOPES, "--isolate", "planet", NULL);
+    CHECK_EQ(run.status, 4);
+    CHECK_CONTAINS(run.output, "--isolate cannot be planet");
+    subrun_done(&run);
+}
+
 /* ---- T_RUN --------------------------------------------------------------- */
 
 TEST(a_run_fixture_is_set_up_once_elsewhere, .no_loop = true) {
