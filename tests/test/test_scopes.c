@@ -215,7 +215,7 @@ TEST(files_run_side_by_side, .no_loop = true) {
 TEST(an_unknown_isolation_is_refused, .no_loop = true) {
     struct subrun run = subrun_run(SCOPES, "--isolate", "planet", NULL);
     CHECK_EQ(run.status, 4);
-    CHECK_CONTAINS(run.output, "--isolate cannot be planet");
+    CHECK_CONTAINS(run.output, "--isolate cannot be 'planet'");
     subrun_done(&run);
 }
 
