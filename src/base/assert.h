@@ -17,6 +17,12 @@
 #define BL__LIKELY(x)   __builtin_expect(!!(x), 1)
 #define BL__UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/*
+ * Inlined even where the compiler thinks it is cold, as before a call that
+ * never returns.
+ */
+#define BL__INLINE inline __attribute__((always_inline))
+
 #define BL__ASSERT(condition) \
     (BL__LIKELY(condition)    \
          ? (void)0            \

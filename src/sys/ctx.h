@@ -9,8 +9,10 @@
  * pointer, the stack pointer and the resume address, tells the compiler that
  * all other registers are lost (so it spills just those that are live), and
  * leaves by an indirect jump, which the CPU predicts, where `ret` into another
- * stack would defeat its return predictor.  Floating-point control words
- * belong to the thread, not to the context.
+ * stack would defeat its return predictor.  For the same reason a context's
+ * function is jumped to, not called: a call that never returns would leave the
+ * predictor one address ahead of every return that follows.  Floating-point
+ * control words belong to the thread, not to the context.
  *
  * Sanitizers and Valgrind keep a picture of the stack of their own; the hooks
  * beside the switch keep it true (hooks.h).
@@ -23,29 +25,40 @@
 
 #include <belay/base.h>
 
+#include "base/assert.h"
 #include "sys/hooks.h"
 
 /* The entry function of a context.  It never returns. */
 typedef void bl__ctx_fn(void *arg);
 
 struct bl__ctx {
+#if defined(BELAY_CTX_GENERIC)
+    void *other; /* its ucontext */
+#else
     void *pc;
     void *sp;
     void *fp;
-    void *other; /* generic fallback: its ucontext */
+#endif
+#if BL__CTX_HAS_TOOLS
     struct bl__ctx_tools tools;
+#endif
 };
 
 /*
- * Makes `ctx` start `fn(arg)` at the top of the stack [low, high) when it is
- * switched to for the first time.
+ * bl__ctx_make makes `ctx` start `fn(arg)` at the top of the stack [low, high)
+ * when it is switched to for the first time.
  */
-void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high, bl__ctx_fn *fn,
-                  void *arg);
-
 #if defined(BELAY_CTX_GENERIC)
 
+void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high, bl__ctx_fn *fn,
+                  void *arg);
 void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to);
+
+BL__NORETURN
+static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
+    bl__ctx_swap(from, to);
+    __builtin_unreachable();
+}
 
 #elif defined(__x86_64__)
 
@@ -63,8 +76,7 @@ void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to);
  * frame pointers), so they are kept by hand: rbp in the context, rbx on the
  * stack, below the red zone that the compiler may be using.
  */
-static inline __attribute__((always_inline)) void bl__ctx_swap(
-    struct bl__ctx *from, struct bl__ctx *to) {
+static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
     __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
                      "pushq %%rbx\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
@@ -88,11 +100,23 @@ static inline __attribute__((always_inline)) void bl__ctx_swap(
                        "cc" BL__CTX_WIDE);
 }
 
+/* The second half of the swap: nothing of `from` is saved. */
+BL__NORETURN
+static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
+    (void)from;
+    __asm__ volatile("movq 8(%%rsi), %%rsp\n\t"
+                     "movq 16(%%rsi), %%rbp\n\t"
+                     "jmpq *0(%%rsi)\n\t"
+                     :
+                     : "S"(to)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 #elif defined(__aarch64__)
 
 /* x19 and x29 (frame pointer) are kept by hand, like rbx and rbp above. */
-static inline __attribute__((always_inline)) void bl__ctx_swap(
-    struct bl__ctx *from, struct bl__ctx *to) {
+static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
     register struct bl__ctx *x0 __asm__("x0") = from;
     register struct bl__ctx *x1 __asm__("x1") = to;
     __asm__ volatile(
@@ -116,8 +140,54 @@ static inline __attribute__((always_inline)) void bl__ctx_swap(
           "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
 }
 
+/* The second half of the swap: nothing of `from` is saved. */
+BL__NORETURN
+static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
+    register struct bl__ctx *x1 __asm__("x1") = to;
+    (void)from;
+    __asm__ volatile("ldp x16, x10, [x1]\n\t"
+                     "mov sp, x10\n\t"
+                     "br x16\n\t"
+                     :
+                     : "r"(x1)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 #else
 #    error "build with BELAY_CTX_GENERIC on this CPU"
+#endif
+
+#if !defined(BELAY_CTX_GENERIC)
+
+/* What the thunk finds where the stack pointer of a new context points to. */
+struct bl__ctx_start {
+    bl__ctx_fn *fn;
+    void *arg;
+#    if defined(__x86_64__)
+    const char *return_address;
+#    endif
+};
+
+/* Code, in sys/ctx_<cpu>.c. */
+extern const char bl__ctx_thunk[];
+extern const char bl__ctx_thunk_end[];
+
+static BL__INLINE void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high,
+                                    bl__ctx_fn *fn, void *arg) {
+    (void)low;
+    BL__ASSERT(((uintptr_t)high & 15) == 0);
+    struct bl__ctx_start *start = (struct bl__ctx_start *)high - 1;
+    start->fn = fn;
+    start->arg = arg;
+#    if defined(__x86_64__)
+    start->return_address = bl__ctx_thunk_end;
+#    endif
+    ctx->pc = (void *)(uintptr_t)bl__ctx_thunk;
+    ctx->sp = start;
+    ctx->fp = NULL;
+}
+
 #endif
 
 /*
@@ -127,14 +197,21 @@ static inline __attribute__((always_inline)) void bl__ctx_swap(
 #if BL__CTX_HAS_TOOLS
 void bl__ctx_switch(struct bl__ctx *from, struct bl__ctx *to);
 #else
-static inline __attribute__((always_inline)) void bl__ctx_switch(
-    struct bl__ctx *from, struct bl__ctx *to) {
+static BL__INLINE void bl__ctx_switch(struct bl__ctx *from,
+                                      struct bl__ctx *to) {
     bl__ctx_swap(from, to);
 }
 #endif
 
 /* Goes on with `to` and never comes back to `from`. */
+#if BL__CTX_HAS_TOOLS
 BL__NORETURN
 void bl__ctx_leave(struct bl__ctx *from, struct bl__ctx *to);
+#else
+BL__NORETURN
+static BL__INLINE void bl__ctx_leave(struct bl__ctx *from, struct bl__ctx *to) {
+    bl__ctx_jump(from, to);
+}
+#endif
 
 #endif

@@ -3,15 +3,12 @@
  * sys/ctx_aarch64.c - how a stack begins on AArch64
  *
  * As on x86-64: a thunk takes the function and its argument from the new
- * stack, and tells unwinders that there is nothing beneath it.
+ * stack and jumps there as if it had been called from the thunk's end, and
+ * tells unwinders that there is nothing beneath it.
  *
  * Invariant: sp is aligned to 16 bytes at all times, as the AAPCS64 asks.
  */
 #include "sys/ctx.h"
-
-#include "base/assert.h"
-
-void bl__ctx_thunk(void);
 
 __asm__(".text\n"
         ".globl bl__ctx_thunk\n"
@@ -24,21 +21,8 @@ __asm__(".text\n"
         "    hint #36\n" /* bti j */
         "    ldp x9, x0, [sp], #16\n"
         "    mov x29, xzr\n"
-        "    mov x30, xzr\n"
-        "    blr x9\n"
-        "    brk #1\n"
+        "    adr x30, 1f\n"
+        "    br x9\n"
+        "1:  brk #1\n"
         "    .cfi_endproc\n"
         ".size bl__ctx_thunk, . - bl__ctx_thunk\n");
-
-void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high, bl__ctx_fn *fn,
-                  void *arg) {
-    BL__ASSERT(((uintptr_t)high & 15) == 0);
-    BL__ASSERT((char *)high - (char *)low >= 1024);
-
-    void **sp = (void **)high;
-    *--sp = arg;
-    *--sp = (void *)fn;
-    ctx->pc = (void *)bl__ctx_thunk;
-    ctx->sp = sp;
-    ctx->fp = NULL;
-}

@@ -104,15 +104,13 @@ bl__ctx_switch(struct bl__ctx *from, struct bl__ctx *to) {
 #    endif
 }
 
-#endif
-
-#if defined(__SANITIZE_THREAD__) || BL__HAS_TSAN || BL__HAS_ASAN
+#    if BL__HAS_TSAN || BL__HAS_ASAN
 __attribute__((no_sanitize("address", "thread", "undefined")))
-#endif
+#    endif
 void bl__ctx_leave(struct bl__ctx *from, struct bl__ctx *to) {
-#if BL__CTX_HAS_TOOLS
     from->tools.is_leaving = true;
-#endif
     bl__ctx_switch(from, to);
     __builtin_unreachable();
 }
+
+#endif

@@ -51,20 +51,17 @@
 
 struct bl__ctx;
 
+#if BL__CTX_HAS_TOOLS
 /* What the tools know a context by. */
 struct bl__ctx_tools {
-#if BL__CTX_HAS_TOOLS
     const void *stack_low;
     size_t stack_bytes;
     void *fake_stack;
     void *tsan_fiber;
     unsigned valgrind_id;
     bool is_leaving;
-#endif
-    char _reserved; /* an empty struct is not C */
 };
 
-#if BL__CTX_HAS_TOOLS
 /* A new context on [low, high) / one that has ended or is given back. */
 void bl__ctx_tools_open(struct bl__ctx *ctx, void *low, void *high);
 void bl__ctx_tools_close(struct bl__ctx *ctx);

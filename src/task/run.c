@@ -232,8 +232,8 @@ static void enter_thread(struct bl__sched *sched) {
     sched->loop.is_running = true;
     bl__loop_current = &sched->loop;
     sched->errno_at = &errno;
+    sched->loop_ctx = (struct bl__ctx){ 0 };
     bl__ctx_tools_adopt(&sched->loop_ctx);
-    sched->loop_ctx.other = NULL;
     bl__seam_enter(&sched->loop);
 }
 

@@ -190,7 +190,6 @@ bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn, void *arg,
     task->refcount = 1;
     task->rc = 0;
     task->name[0] = '\0';
-    task->ctx.other = NULL;
     bl__ctx_make(&task->ctx, low, high, task_main, task);
     sched->alive_count++;
     return task;
