@@ -23,7 +23,7 @@ static int return_at_once(void *arg) {
 
 static int spawn_and_join(uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
-        bl_group group = { 0 };
+        bl_group group;
         BL_TRY(bl_group_enter(&group));
         int rc = bl_spawn(&group, return_at_once, NULL);
         BL_TRY(bl_group_exit(&group, rc));

@@ -20,21 +20,22 @@
 BL_BEGIN_DECLS
 
 /*
- * A group.  Not moved while entered; every field belongs to the library.
+ * A group.  Not moved while entered; every field belongs to the library.  It
+ * need not be initialised before it is entered; one of zeroes is known to be
+ * not yet entered.
  */
 typedef struct bl_group {
     bl_scope _scope;
     bl_task *_host;
-    struct bl__errors _errors;
-    bl_park _joiner;       /* the host, while it waits in bl_group_exit */
+    bl_park *_joiner;      /* the host's, while it waits in bl_group_exit */
     uint32_t _alive_count; /* children that keep the group open */
     uint32_t _daemon_count;
     uint32_t _pending_count; /* bl_start calls in progress */
     uint8_t _state;          /* new, open, joining, closing, closed */
     bool _saw_cancelled;     /* a child or the body ended cancelled */
     uint8_t _block_step;     /* of BL_GROUP */
+    struct bl__errors _errors;
     int *_block_rc;
-    void *_reserved[2];
 } bl_group;
 
 /*

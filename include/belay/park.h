@@ -64,7 +64,6 @@ struct bl_park {
     bl_abort_fn *_abort;
     const char *_what;   /* for reports: "event", "queue get" */
     const void *_object; /* for reports: what it waits for; may be NULL */
-    bl_ns _since;        /* reserved for reports */
     int _rc;
     bool _is_woken;
     bool _was_asked; /* the abort hook has been called */

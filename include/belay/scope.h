@@ -39,20 +39,16 @@ typedef struct bl_token bl_token;
 
 /*
  * A scope.  Not moved while entered; every field belongs to the library.
+ *
+ * The first 64 bytes are all that a cancellation which passes through, and a
+ * scope without deadline or token, have to touch.
  */
 typedef struct bl_scope {
     struct bl_scope *_parent;
     bl_task *_task;
     bl_link _sibling;  /* in the parent's children */
     bl_link _children; /* in order of creation */
-    bl_timer _timer;
-    bl_token *_token;
-    bl_link _token_link;
-    const char *_site;        /* where it was entered */
-    const char *_cancel_site; /* where it was cancelled */
-    const char *_reason;
-    int32_t _signal;
-    uint8_t _state; /* new, entered, left */
+    uint8_t _state;    /* new, entered, left */
     uint8_t _kind;
     uint8_t _level;     /* cancelled by itself: 0 no, 1 yes, 2 forced */
     uint8_t _effective; /* counting what comes from outside: 0, 1, 2 */
@@ -60,7 +56,14 @@ typedef struct bl_scope {
     bool _is_expired;
     bool _is_caught;
     uint8_t _role; /* lexical, base of a task, of a group */
-    void *_reserved[2];
+    bl_token *_token;
+
+    const char *_site; /* where it was entered */
+    bl_timer _timer;
+    bl_link _token_link;      /* while there is a token */
+    const char *_cancel_site; /* where it was cancelled, if it was */
+    const char *_reason;      /* likewise */
+    int32_t _signal;          /* likewise */
 } bl_scope;
 
 /*

@@ -19,6 +19,7 @@
 #include <belay/loop.h>
 #include <belay/thread.h>
 
+#include "base/assert.h"
 #include "loop/heap.h"
 #include "loop/watch.h"
 #include "sys/driver.h"
@@ -94,7 +95,7 @@ void bl__loop_iterate(bl_loop *loop, bl_ns wait_max);
  * Whether another batch of ready tasks may run before the next iteration:
  * nobody has posted or called, and the limit is not reached.
  */
-static inline bool bl__loop_is_quiet(const bl_loop *loop) {
+static BL__INLINE bool bl__loop_is_quiet(const bl_loop *loop) {
     if (loop->resumes >= loop->resume_limit) return false;
     if (atomic_load_explicit(&loop->is_woken, memory_order_relaxed)) {
         return false;

@@ -207,7 +207,7 @@ static struct bl__stack *slot_open(struct bl__stack_pool *pool,
     stack->index = index;
     stack->class_index = class_index;
     stack->guard = guard_of(slab, index);
-    bl__list_init(&stack->link);
+    stack->link._next = NULL;
     pool->guard = stack->guard;
     return stack;
 }
@@ -311,31 +311,16 @@ void bl__stack_pool_done(struct bl__stack_pool *pool) {
     }
 }
 
-struct bl__stack *bl__stack_get(struct bl__stack_pool *pool, size_t bytes) {
+struct bl__stack *bl__stack_get_slowly(struct bl__stack_pool *pool,
+                                       size_t bytes) {
     uint8_t class_index = 0;
     while (slot_bytes(class_index) < bytes) {
         if (++class_index == BL__STACK_CLASS_COUNT) return NULL;
     }
     struct bl__stack_class *class = &pool->classes[class_index];
-
-    if (BL__LIKELY(class->warm_count > 0)) {
-        bl_link *warmest = class->warm._next;
-        bl__list_remove(warmest);
-        class->warm_count--;
-        pool->warm_count--;
-        return bl__container_of(warmest, struct bl__stack, link);
-    }
+    if (class->warm_count > 0) return bl__stack_get_warm(pool, class);
     if (class->cold != NULL) return take_cold(pool, class_index);
     return carve(pool, class_index);
-}
-
-void bl__stack_put(struct bl__stack_pool *pool, struct bl__stack *stack) {
-    struct bl__stack_class *class = &pool->classes[stack->class_index];
-    BL__ASSERT(!bl__list_is_linked(&stack->link));
-
-    bl__list_insert_before(class->warm._next, &stack->link);
-    class->warm_count++;
-    pool->warm_count++;
 }
 
 char *bl__stack_low(const struct bl__stack *stack) {

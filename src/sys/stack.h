@@ -23,6 +23,9 @@
 
 #include <belay/base.h>
 
+#include "base/assert.h"
+#include "base/list.h"
+
 enum {
     BL__STACK_CLASS_COUNT = 12, /* 64 KiB << class: up to 128 MiB */
     BL__STACK_BYTES_MIN = 64 * 1024
@@ -39,7 +42,7 @@ struct bl__slab;
 
 /* The first member of every head. */
 struct bl__stack {
-    bl_link link; /* in the warm list while not in use */
+    bl_link link; /* in the warm list; zero while in use */
     struct bl__slab *slab;
     uint32_t index; /* of the slot in the slab */
     uint8_t class_index;
@@ -69,23 +72,53 @@ void bl__stack_pool_init(struct bl__stack_pool *pool, size_t head_bytes,
 /* Unmaps everything; no slot may be in use. */
 void bl__stack_pool_done(struct bl__stack_pool *pool);
 
+/* Takes a slot that is not warm, or one of a larger class. */
+struct bl__stack *bl__stack_get_slowly(struct bl__stack_pool *pool,
+                                       size_t bytes);
+
+/* Takes the slot that was given back last. */
+static BL__INLINE struct bl__stack *bl__stack_get_warm(
+    struct bl__stack_pool *pool, struct bl__stack_class *from) {
+    bl_link *warmest = from->warm._next;
+    bl__list_unlink(warmest);
+    warmest->_next = NULL;
+    from->warm_count--;
+    pool->warm_count--;
+    return bl__container_of(warmest, struct bl__stack, link);
+}
+
 /*
  * Takes a slot with at least `bytes` of address space.
  *
  * Returns its head, with the struct bl__stack filled and the rest undefined,
  * or NULL without memory.
  */
-struct bl__stack *bl__stack_get(struct bl__stack_pool *pool, size_t bytes);
+static BL__INLINE struct bl__stack *bl__stack_get(struct bl__stack_pool *pool,
+                                                  size_t bytes) {
+    struct bl__stack_class *smallest = &pool->classes[0];
+    if (BL__LIKELY(bytes <= BL__STACK_BYTES_MIN && smallest->warm_count > 0)) {
+        return bl__stack_get_warm(pool, smallest);
+    }
+    return bl__stack_get_slowly(pool, bytes);
+}
 
 /* Gives a slot back; its memory stays valid until the next bl__stack_get. */
-void bl__stack_put(struct bl__stack_pool *pool, struct bl__stack *stack);
+static BL__INLINE void bl__stack_put(struct bl__stack_pool *pool,
+                                     struct bl__stack *stack) {
+    struct bl__stack_class *class = &pool->classes[stack->class_index];
+    BL__ASSERT(stack->link._next == NULL);
+
+    bl__list_insert_before(class->warm._next, &stack->link);
+    class->warm_count++;
+    pool->warm_count++;
+}
 
 /* Gives pages of warm slots beyond the limit back to the kernel, some at a
  * time.  For idle moments. */
 void bl__stack_trim(struct bl__stack_pool *pool);
 
 /* The usable part is [low, head); the guard lies right below low. */
-char *bl__stack_low(const struct bl__stack *stack);
+__attribute__((pure)) char *bl__stack_low(const struct bl__stack *stack);
 size_t bl__stack_bytes(const struct bl__stack *stack);
 
 /* Whether `address` lies in the guard of this slot. */

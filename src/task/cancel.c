@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/list.h"
 #include "base/site.h"
+#include "task/scope.h"
 #include "task/task.h"
 
 struct affected {
@@ -22,14 +23,6 @@ struct affected {
     bl_task *last;
     bool is_sorted;
 };
-
-/* What the parent lets through to `scope`. */
-uint8_t bl__scope_inherited(const bl_scope *scope) {
-    const bl_scope *parent = scope->_parent;
-    if (parent == NULL) return 0;
-    if (scope->_kind == BL_SCOPE_SHIELD) return parent->_effective == 2 ? 2 : 0;
-    return parent->_effective;
-}
 
 static void collect(struct affected *affected, bl_task *task) {
     task->next_affected = NULL;

@@ -17,20 +17,22 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/site.h"
+#include "task/scope.h"
+#include "task/switch.h"
 #include "task/task.h"
 
-void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent) {
-    bl__scope_init(&group->_scope, host, parent, BL_SCOPE_PLAIN,
-                   BL__ROLE_GROUP);
-    group->_scope._timer._due = BL_FOREVER;
+void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent,
+                    const char *site) {
+    bl__scope_init(&group->_scope, host, parent, BL_SCOPE_PLAIN, BL__ROLE_GROUP,
+                   site);
     group->_host = host;
-    group->_errors = (struct bl__errors){ 0 };
+    group->_joiner = NULL;
     group->_alive_count = 0;
     group->_daemon_count = 0;
     group->_pending_count = 0;
-    group->_saw_cancelled = false;
-    group->_joiner._task = NULL;
     group->_state = BL__GROUP_OPEN;
+    group->_saw_cancelled = false;
+    group->_errors = (struct bl__errors){ 0 };
 }
 
 /* Among the scopes of the task, or its owner.  A group that was never entered
@@ -50,8 +52,7 @@ int bl_group_enter(bl_group *group) {
     if (task == NULL) return bl__no_task();
     if (is_entered_by(group, task)) return BL_EMISUSE;
 
-    group->_scope._site = bl__take_site();
-    bl__group_init(group, task, task->scope);
+    bl__group_init(group, task, task->scope, bl__take_site());
     task->scope = &group->_scope;
     return 0;
 }
@@ -63,7 +64,7 @@ void bl__group_add_error(bl_group *group, bl_error *error) {
     bl__cancel(&group->_scope, 1, BL_CAUSE_CHILD, "a task failed", 0);
 }
 
-static bool waits_for_less(const bl_group *group) {
+static BL__INLINE bool waits_for_less(const bl_group *group) {
     if (group->_state == BL__GROUP_JOINING) {
         return group->_alive_count == 0 && group->_pending_count == 0;
     }
@@ -72,10 +73,10 @@ static bool waits_for_less(const bl_group *group) {
 }
 
 /* Wakes the host if this was the last one it waits for. */
-static void tell_host(bl_group *group) {
-    if (group->_joiner._task == NULL) return;
-    if (bl_park_is_woken(&group->_joiner)) return;
-    if (waits_for_less(group)) bl_park_wake(&group->_joiner, 0);
+static BL__INLINE void tell_host(bl_group *group) {
+    bl_park *joiner = group->_joiner;
+    if (joiner == NULL || joiner->_is_woken) return;
+    if (waits_for_less(group)) bl__park_wake(joiner, 0);
 }
 
 void bl__group_child_done(bl_group *group, bl_task *task) {
@@ -86,9 +87,9 @@ void bl__group_child_done(bl_group *group, bl_task *task) {
         BL__ASSERT(group->_alive_count > 0);
         group->_alive_count--;
     }
-    if (task->is_cancelled) {
+    if (BL__UNLIKELY(task->is_cancelled)) {
         if (group->_scope._effective > 0) group->_saw_cancelled = true;
-    } else if (task->rc < 0) {
+    } else if (BL__UNLIKELY(task->rc < 0)) {
         bl__group_add_error(group, bl_error_ref(task->error));
     }
     tell_host(group);
@@ -121,12 +122,14 @@ static void judge_body(bl_group *group, bl_task *host, int rc) {
     bl__group_add_error(group, bl__task_take_error(host, rc));
 }
 
-static void wait_for_children(bl_group *group, const char *what) {
+static BL__INLINE void wait_for_children(bl_group *group, const char *what) {
     if (waits_for_less(group)) return;
-    bl_park_init(&group->_joiner, what, group, NULL);
-    BL_IGNORE(bl_park_wait(&group->_joiner)); /* cannot be cancelled */
+    bl_park joiner;
+    bl__park_init(&joiner, group->_host, what, group, NULL);
+    group->_joiner = &joiner;
+    BL_IGNORE(bl__park_wait(group->_host, &joiner)); /* cannot be cancelled */
     BL__ASSERT(waits_for_less(group));
-    group->_joiner._task = NULL;
+    group->_joiner = NULL;
 }
 
 static void cancel_daemons(bl_group *group) {
@@ -137,7 +140,8 @@ static void cancel_daemons(bl_group *group) {
 }
 
 /* The tree becomes the host's current error. */
-static int report_errors(bl_group *group, bl_task *host) {
+__attribute__((noinline)) static int report_errors(bl_group *group,
+                                                   bl_task *host) {
     char path[256];
     bl__task_path_of(host, path, sizeof path);
     bl_error *tree =
@@ -159,7 +163,8 @@ int bl_group_exit(bl_group *group, int rc) {
     const char *site = bl__take_site();
     if (site != NULL) task->wait_site = site;
 
-    judge_body(group, task, rc);
+    bool is_plain = rc >= 0 && task->pending == NULL && !task->has_escaped;
+    if (BL__UNLIKELY(!is_plain)) judge_body(group, task, rc);
     group->_state = BL__GROUP_JOINING;
     wait_for_children(group, "children");
     group->_state = BL__GROUP_CLOSING;

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/list.h"
+#include "task/switch.h"
 #include "task/task.h"
 
 enum {
@@ -195,7 +196,9 @@ void bl_task_unref(bl_task *task) {
     BL__ASSERT(task->refcount > 0);
     if (--task->refcount > 0) return;
     BL__ASSERT(task->is_done);
-    bl_error_unref(task->error);
-    task->error = NULL;
+    if (task->error != NULL) {
+        bl_error_unref(task->error);
+        task->error = NULL;
+    }
     bl__task_release(task);
 }

@@ -54,7 +54,7 @@ static void ask_seam(bl_task *task) {
     }
 }
 
-static inline void note_site(bl_task *task) {
+static BL__INLINE void note_site(bl_task *task) {
     const char *site = bl__site;
     if (site == NULL) return;
     task->wait_site = site;
@@ -101,38 +101,20 @@ void bl_park_init(bl_park *park, const char *what, const void *object,
                   bl_abort_fn *abort) {
     bl_task *task = bl__task_current();
     BL__ASSERT(task != NULL);
-    *park = (bl_park){
-        ._task = task, ._abort = abort, ._what = what, ._object = object
-    };
+    bl__park_init(park, task, what, object, abort);
 }
 
 int bl_park_wait(bl_park *park) {
-    bl_task *task = park->_task;
-    BL__ASSERT(task->sched->current == task);
-    BL__ASSERT(task->park == NULL);
-    if (park->_is_woken) return park->_rc;
+    return bl__park_wait(park->_task, park);
+}
 
-    task->park = park;
-    task->budget = task->sched->budget;
-    if (BL__UNLIKELY(task->scope->_effective > 0)) {
-        count_spin(task);
-        bl__park_abort(task);
-    }
-    bl__suspend(task->sched, task);
-    BL__ASSERT(park->_is_woken);
-    BL__ASSERT(task->park == NULL);
-    return park->_rc;
+void bl__park_refuse(bl_task *task) {
+    count_spin(task);
+    bl__park_abort(task);
 }
 
 void bl_park_wake(bl_park *park, int rc) {
-    BL__ASSERT(!park->_is_woken);
-    bl_task *task = park->_task;
-    park->_is_woken = true;
-    park->_rc = rc;
-    if (BL__UNLIKELY(park->_is_stuck)) task->sched->stuck_count--;
-    if (task->park != park) return; /* it has not gone to sleep yet */
-    task->park = NULL;
-    bl__ready_push(task->sched, task);
+    bl__park_wake(park, rc);
 }
 
 bool bl_park_is_woken(const bl_park *park) {
@@ -166,26 +148,38 @@ void bl_waitq_init(bl_waitq *queue) {
     queue->_count = 0;
 }
 
-void bl_waitq_join(bl_waitq *queue, bl_waiter *waiter, bl_park *park,
-                   void (*on_served)(bl_waiter *waiter), void *owner) {
-    if (queue->_waiters._next == NULL) bl_waitq_init(queue);
+static BL__INLINE void line_join(bl_waitq *queue, bl_waiter *waiter,
+                                 bl_task *task, bl_park *park) {
+    if (BL__UNLIKELY(queue->_waiters._next == NULL)) bl_waitq_init(queue);
     waiter->_queue = queue;
     waiter->_park = park;
-    waiter->_on_served = on_served;
-    waiter->_owner = owner;
-    waiter->_task = park != NULL ? park->_task : bl__task_current();
+    waiter->_on_served = NULL;
+    waiter->_owner = NULL;
+    waiter->_task = task;
     bl__list_append(&queue->_waiters, &waiter->_link);
     queue->_count++;
 }
 
-void bl_waitq_leave(bl_waiter *waiter) {
-    bl_waitq *queue = waiter->_queue;
-    if (queue == NULL) return;
+static BL__INLINE void line_leave(bl_waitq *queue, bl_waiter *waiter) {
     BL__ASSERT(queue->_count > 0);
-    bl__list_remove(&waiter->_link);
+    bl__list_unlink(&waiter->_link);
     waiter->_queue = NULL;
     queue->_count--;
-    BL__ASSERT((queue->_count == 0) == bl__list_is_empty(&queue->_waiters));
+    BL__ASSERT((queue->_count == 0) ==
+               (queue->_waiters._next == &queue->_waiters));
+}
+
+void bl_waitq_join(bl_waitq *queue, bl_waiter *waiter, bl_park *park,
+                   void (*on_served)(bl_waiter *waiter), void *owner) {
+    bl_task *task = park != NULL ? park->_task : bl__task_current();
+    line_join(queue, waiter, task, park);
+    waiter->_on_served = on_served;
+    waiter->_owner = owner;
+}
+
+void bl_waitq_leave(bl_waiter *waiter) {
+    bl_waitq *queue = waiter->_queue;
+    if (queue != NULL) line_leave(queue, waiter);
 }
 
 bl_waiter *bl_waitq_first(const bl_waitq *queue) {
@@ -200,9 +194,9 @@ bl_task *bl_waiter_task(const bl_waiter *waiter) {
 void bl_waitq_serve(bl_waiter *waiter, int rc) {
     BL__ASSERT(waiter->_queue != NULL);
     bl_park *park = waiter->_park;
-    bl_waitq_leave(waiter);
+    line_leave(waiter->_queue, waiter);
     if (waiter->_on_served != NULL) waiter->_on_served(waiter);
-    if (park != NULL) bl_park_wake(park, rc);
+    if (park != NULL) bl__park_wake(park, rc);
 }
 
 size_t bl_waitq_serve_all(bl_waitq *queue, int rc) {
@@ -222,19 +216,22 @@ static bl_abort line_abort(bl_park *park) {
     return BL_ABORTED;
 }
 
-static int line_wait(bl_waitq *queue, bl_waiter *waiter, const char *what,
-                     const void *object, bl_abort_fn *abort) {
+static BL__INLINE int line_wait(bl_waitq *queue, bl_waiter *waiter,
+                                const char *what, const void *object,
+                                bl_abort_fn *abort) {
+    bl_task *task = bl__task_current();
+    BL__ASSERT(task != NULL);
     struct line_park line;
     line.waiter = waiter;
-    bl_park_init(&line.park, what, object, abort);
-    bl_waitq_join(queue, waiter, &line.park, NULL, NULL);
-    int rc = bl_park_wait(&line.park);
+    bl__park_init(&line.park, task, what, object, abort);
+    line_join(queue, waiter, task, &line.park);
+    int rc = bl__park_wait(task, &line.park);
     BL__ASSERT(waiter->_queue == NULL);
     return rc;
 }
 
-int bl_waitq_wait(bl_waitq *queue, bl_waiter *waiter, const char *what,
-                  const void *object) {
+int bl_waitq_wait(bl_waitq *queue, bl_waiter *waiter,
+                             const char *what, const void *object) {
     return line_wait(queue, waiter, what, object, line_abort);
 }
 

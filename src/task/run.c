@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/list.h"
+#include "task/scope.h"
 #include "task/switch.h"
 #include "task/task.h"
 
@@ -175,14 +176,12 @@ int bl_loop_start(bl_loop *loop, bl_task_fn *fn, void *arg) {
     struct bl__sched *sched = bl__sched_of(loop);
     if (sched->has_root) return BL_EALREADY;
 
-    bl_task *root = bl__task_make(sched, fn, arg, 0, 0);
+    bl_task *root = bl__task_make(sched, fn, arg, sched->stack_bytes, 0);
     if (root == NULL) return BL_ENOMEM;
     root->site = "main\0";
-    bl__group_init(&sched->root_group, NULL, NULL);
+    bl__group_init(&sched->root_group, NULL, NULL, NULL);
     bl__scope_init(&root->base, root, &sched->root_group._scope, BL_SCOPE_PLAIN,
-                   BL__ROLE_BASE);
-    root->base._site = root->site;
-    root->base._timer._due = BL_FOREVER;
+                   BL__ROLE_BASE, root->site);
     sched->root = root;
     sched->root_rc = 0;
     sched->has_root = true;

@@ -88,32 +88,6 @@ static void report_overflow(const bl_task *task) {
                bl__stack_bytes(&task->stack), bl_task_site(task));
 }
 
-/*
- * Without tools a stack can be given back while its last frames are still in
- * use: nobody takes it before the switch.  Tools must see the switch first, so
- * the loop gives it back.
- */
-void bl__leave(struct bl__sched *sched, bl_task *task) {
-    struct bl__ctx *next;
-    if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
-        bl__check_stack(task);
-    }
-    if (BL__CTX_HAS_TOOLS) {
-        sched->current = NULL;
-        next = &sched->loop_ctx;
-        if (task->refcount == 0) sched->corpse = task;
-    } else {
-        next = bl__next_context(sched);
-        if (task->refcount == 0) bl__task_release(task);
-    }
-    bl__ctx_leave(&task->ctx, next);
-}
-
-void bl__task_release(bl_task *task) {
-    bl__ctx_tools_close(&task->ctx);
-    bl__stack_put(&task->sched->stacks, &task->stack);
-}
-
 void bl__yield_now(struct bl__sched *sched, bl_task *task) {
     task->budget = sched->budget;
     bl__ready_push(sched, task);

@@ -10,6 +10,7 @@
  * by that task; anything else has destroyed a stack frame that others still
  * point to, and ends the process.
  */
+#include "task/scope.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/list.h"
@@ -25,39 +26,7 @@ struct bl_token {
     const char *reason;
 };
 
-/* Takes the call-site record, so that it is not used twice. */
-const char *bl__take_site(void) {
-    const char *site = bl__site;
-    bl__site = NULL;
-    return site;
-}
-
 /* ---- entering ---------------------------------------------------------- */
-
-void bl__scope_init(bl_scope *scope, bl_task *task, bl_scope *parent,
-                    bl_scope_kind kind, uint8_t role) {
-    scope->_parent = parent;
-    scope->_task = task;
-    bl__list_init(&scope->_children);
-    scope->_timer._index = 0;
-    scope->_token = NULL;
-    scope->_cancel_site = NULL;
-    scope->_reason = NULL;
-    scope->_signal = 0;
-    scope->_state = BL__SCOPE_ENTERED;
-    scope->_kind = (uint8_t)kind;
-    scope->_level = 0;
-    scope->_cause = BL_CAUSE_NONE;
-    scope->_is_expired = false;
-    scope->_is_caught = false;
-    scope->_role = role;
-    if (parent != NULL) {
-        bl__list_append(&parent->_children, &scope->_sibling);
-    } else {
-        bl__list_init(&scope->_sibling);
-    }
-    scope->_effective = bl__scope_inherited(scope);
-}
 
 static void on_deadline(void *context) {
     bl_scope *scope = context;
@@ -92,9 +61,8 @@ static void scope_push(bl_scope *scope, bl_task *task, bl_scope_kind kind) {
         BL__MISUSE("the scope entered at %s is entered already",
                    bl__site_place(scope->_site));
     }
-    scope->_site = bl__take_site();
-    bl__scope_init(scope, task, task->scope, kind, BL__ROLE_LEXICAL);
-    scope->_timer._due = BL_FOREVER;
+    bl__scope_init(scope, task, task->scope, kind, BL__ROLE_LEXICAL,
+                   bl__take_site());
     task->scope = scope;
 }
 
@@ -178,19 +146,10 @@ void bl__scope_panic_order(const bl_scope *scope, const bl_task *task,
                innermost[0] != '\0' ? innermost : "(its start)");
 }
 
-void bl__scope_pop(bl_scope *scope) {
-    BL__ASSERT(scope->_state == BL__SCOPE_ENTERED);
-    BL__ASSERT(bl__list_is_empty(&scope->_children));
-    bl_timer_stop(&scope->_timer);
-    bl__list_remove(&scope->_sibling);
-    if (scope->_token != NULL) {
-        bl__list_remove(&scope->_token_link);
-        bl_token_unref(scope->_token);
-        scope->_token = NULL;
-    }
-    scope->_task->scope = scope->_parent;
-    scope->_task->spin_count = 0;
-    scope->_state = BL__SCOPE_LEFT;
+void bl__scope_unbind(bl_scope *scope) {
+    bl__list_remove(&scope->_token_link);
+    bl_token_unref(scope->_token);
+    scope->_token = NULL;
 }
 
 /* A body that never waited may have overrun its deadline unnoticed. */

@@ -3,6 +3,7 @@
  * task/sleep.c - waiting for time to pass
  */
 #include "base/list.h"
+#include "task/switch.h"
 #include "task/task.h"
 
 struct sleeper {
@@ -12,7 +13,7 @@ struct sleeper {
 
 static void on_due(void *context) {
     struct sleeper *sleeper = context;
-    bl_park_wake(&sleeper->park, 0);
+    bl__park_wake(&sleeper->park, 0);
 }
 
 static bl_abort sleep_abort(bl_park *park) {
@@ -23,10 +24,10 @@ static bl_abort sleep_abort(bl_park *park) {
 
 static int sleep_until(bl_task *task, bl_ns due) {
     struct sleeper sleeper;
-    bl_park_init(&sleeper.park, "sleep", NULL, sleep_abort);
+    bl__park_init(&sleeper.park, task, "sleep", NULL, sleep_abort);
     bl_timer_init(&sleeper.timer, on_due, &sleeper);
     bl_timer_start(&task->sched->loop, &sleeper.timer, due);
-    return bl_park_wait(&sleeper.park);
+    return bl__park_wait(task, &sleeper.park);
 }
 
 int bl_sleep(bl_ns duration) {

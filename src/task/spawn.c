@@ -8,6 +8,7 @@
  */
 #include "base/assert.h"
 #include "base/list.h"
+#include "task/scope.h"
 #include "task/switch.h"
 #include "task/task.h"
 
@@ -18,8 +19,7 @@ enum {
     STACK_BYTES_MAX = 128 * 1024 * 1024
 };
 
-/* Whether the group takes children now; the code that says why not. */
-int bl__spawn_check(bl_group *group) {
+int bl__spawn_check(const bl_group *group) {
     bl_loop *loop = bl__loop_current;
     if (BL__UNLIKELY(loop == NULL)) return BL_ENOLOOP;
     if (BL__UNLIKELY(group->_state == BL__GROUP_NEW)) return BL_EMISUSE;
@@ -44,38 +44,44 @@ static int spawn_check_options(const bl_spawn_options *options) {
 }
 
 /* Links a made task into its group; from now on it is accepted. */
-static void adopt(bl_group *group, bl_task *task, const char *site,
-                  bool is_daemon) {
+/* Nearly every spawn is by the body of an open group that nobody cancelled. */
+static BL__INLINE bool is_plainly_open(const bl_group *group) {
+    return group->_state == BL__GROUP_OPEN && group->_scope._effective == 0 &&
+           &group->_host->sched->loop == bl__loop_current;
+}
+
+static BL__INLINE void adopt(bl_group *group, bl_task *task, const char *site,
+                             bool is_daemon) {
     struct bl__sched *sched = task->sched;
-    bl_task *spawner = sched->current;
+    const bl_task *spawner = sched->current;
     task->site = site;
     task->group = group;
     task->is_daemon = is_daemon;
     if (is_daemon) {
         bl__scope_init(&task->base, task, &group->_scope, BL_SCOPE_SHIELD,
-                       BL__ROLE_BASE);
+                       BL__ROLE_BASE, site);
         group->_daemon_count++;
     } else {
         bl__scope_init(&task->base, task, &group->_scope, BL_SCOPE_PLAIN,
-                       BL__ROLE_BASE);
+                       BL__ROLE_BASE, site);
         group->_alive_count++;
     }
-    task->base._site = site;
-    task->base._timer._due = BL_FOREVER;
     if (BL__UNLIKELY(spawner != NULL && spawner->locals != NULL)) {
         task->locals = bl__locals_ref(spawner->locals);
     }
     bl__ready_push(sched, task);
 }
 
-static int spawn(bl_group *group, bl_task_fn *fn, void *arg,
-                 const bl_spawn_options *options, bl_task **handle) {
+/* Inlined, so that constant options cost nothing. */
+static BL__INLINE int spawn(bl_group *group, bl_task_fn *fn, void *arg,
+                            const bl_spawn_options *options, bl_task **handle) {
     const char *site = bl__take_site();
     if (BL__UNLIKELY(group == NULL)) return BL_EINVAL;
     if (BL__UNLIKELY(fn == NULL)) return BL_EINVAL;
-    int rc = bl__spawn_check(group);
-    if (BL__UNLIKELY(rc < 0)) return rc;
-
+    if (BL__UNLIKELY(!is_plainly_open(group))) {
+        int rc = bl__spawn_check(group);
+        if (rc < 0) return rc;
+    }
     struct bl__sched *sched = group->_host->sched;
     size_t stack_bytes = sched->stack_bytes;
     if (options->stack_bytes > 0) stack_bytes = options->stack_bytes;
@@ -95,6 +101,12 @@ static int spawn(bl_group *group, bl_task_fn *fn, void *arg,
     return 0;
 }
 
+/* The rarer forms share one copy of it. */
+static int spawn_rarely(bl_group *group, bl_task_fn *fn, void *arg,
+                        const bl_spawn_options *options, bl_task **handle) {
+    return spawn(group, fn, arg, options, handle);
+}
+
 int bl_spawn_with(bl_group *group, bl_task_fn *fn, void *arg,
                   const bl_spawn_options *options, bl_task **task) {
     bl_spawn_options chosen = { 0 };
@@ -105,7 +117,7 @@ int bl_spawn_with(bl_group *group, bl_task_fn *fn, void *arg,
             memcpy(&chosen, options, options->size);
         }
     }
-    if (rc == 0) rc = spawn(group, fn, arg, &chosen, task);
+    if (rc == 0) rc = spawn_rarely(group, fn, arg, &chosen, task);
     if (rc < 0 && chosen.dtor != NULL) chosen.dtor(arg);
     return rc;
 }
@@ -125,19 +137,19 @@ int bl_spawn_copy(bl_group *group, bl_task_fn *fn, const void *data,
                   size_t bytes) {
     bl_spawn_options options = { .copy_bytes = bytes };
     if (bytes == 0) return BL_EINVAL;
-    return spawn(group, fn, (void *)(uintptr_t)data, &options, NULL);
+    return spawn_rarely(group, fn, (void *)(uintptr_t)data, &options, NULL);
 }
 
 int bl_spawn_owned(bl_group *group, bl_task_fn *fn, void *arg,
                    void (*dtor)(void *arg)) {
     static const bl_spawn_options defaults = { 0 };
     if (dtor == NULL) return BL_EINVAL;
-    int rc = spawn(group, fn, arg, &defaults, NULL);
+    int rc = spawn_rarely(group, fn, arg, &defaults, NULL);
     if (rc < 0) dtor(arg);
     return rc;
 }
 
 int bl_spawn_daemon(bl_group *group, bl_task_fn *fn, void *arg) {
     static const bl_spawn_options options = { .is_daemon = true };
-    return spawn(group, fn, arg, &options, NULL);
+    return spawn_rarely(group, fn, arg, &options, NULL);
 }

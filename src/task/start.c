@@ -11,6 +11,7 @@
  */
 #include "base/assert.h"
 #include "base/list.h"
+#include "task/scope.h"
 #include "task/switch.h"
 #include "task/task.h"
 
@@ -69,16 +70,14 @@ static int start_spawn(struct bl__start *start, bl_task_fn *fn, void *arg,
                        const char *site) {
     bl_task *caller = bl__task_current();
     struct bl__sched *sched = caller->sched;
-    bl_task *child = bl__task_make(sched, fn, arg, 0, 0);
+    bl_task *child = bl__task_make(sched, fn, arg, sched->stack_bytes, 0);
     if (child == NULL) return BL_ENOMEM;
 
     child->site = site;
     child->group = start->group;
     child->start = start;
     bl__scope_init(&child->base, child, caller->scope, BL_SCOPE_PLAIN,
-                   BL__ROLE_BASE);
-    child->base._site = site;
-    child->base._timer._due = BL_FOREVER;
+                   BL__ROLE_BASE, site);
     if (caller->locals != NULL) child->locals = bl__locals_ref(caller->locals);
     start->child = bl_task_ref(child);
     start->group->_pending_count++;

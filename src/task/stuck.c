@@ -34,7 +34,7 @@ static bool is_joining(const bl_task *task) {
     if (task->scope->_role != BL__ROLE_GROUP) return false;
     const bl_group *group =
         bl__container_of(task->scope, const bl_group, _scope);
-    return task->park == &group->_joiner;
+    return task->park == group->_joiner;
 }
 
 void bl__stuck_note(bl_task *task) {

@@ -22,14 +22,14 @@
 /* With a seam, any ready task may be next. */
 bl_task *bl__ready_pop_chosen(struct bl__sched *sched);
 
-static inline void bl__ready_push(struct bl__sched *sched, bl_task *task) {
+static BL__INLINE void bl__ready_push(struct bl__sched *sched, bl_task *task) {
     task->next_ready = NULL;
     *sched->ready_end = task;
     sched->ready_end = &task->next_ready;
 }
 
 /* Takes the first of the batch, which must not be empty. */
-static inline bl_task *bl__ready_pop(struct bl__sched *sched) {
+static BL__INLINE bl_task *bl__ready_pop(struct bl__sched *sched) {
     if (BL__UNLIKELY(sched->loop.options.choose != NULL)) {
         return bl__ready_pop_chosen(sched);
     }
@@ -42,8 +42,7 @@ static inline bl_task *bl__ready_pop(struct bl__sched *sched) {
 }
 
 /* Who runs next: a task, or the loop. */
-static inline __attribute__((always_inline)) struct bl__ctx *bl__next_context(
-    struct bl__sched *sched) {
+static BL__INLINE struct bl__ctx *bl__next_context(struct bl__sched *sched) {
     if (sched->batch_end == NULL) {
         if (sched->ready_first == NULL || !bl__loop_is_quiet(&sched->loop)) {
             sched->current = NULL;
@@ -58,8 +57,7 @@ static inline __attribute__((always_inline)) struct bl__ctx *bl__next_context(
 }
 
 /* Suspends the current task, which is in the ready line or has a park. */
-static inline __attribute__((always_inline)) void bl__suspend(
-    struct bl__sched *sched, bl_task *task) {
+static BL__INLINE void bl__suspend(struct bl__sched *sched, bl_task *task) {
     if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
         bl__check_stack(task);
     }
@@ -69,6 +67,77 @@ static inline __attribute__((always_inline)) void bl__suspend(
     bl__ctx_switch(&task->ctx, next);
     *sched->errno_at = saved_errno;
     BL__ASSERT(sched->current == task);
+}
+
+/* Gives the stack of an ended task back. */
+static BL__INLINE void bl__task_release(bl_task *task) {
+    bl__ctx_tools_close(&task->ctx);
+    bl__stack_put(&task->sched->stacks, &task->stack);
+}
+
+/*
+ * Ends the current task for good.
+ *
+ * Without tools a stack can be given back while its last frames are still in
+ * use: nobody takes it before the switch.  Tools must see the switch first, so
+ * the loop gives it back.
+ */
+BL__NORETURN
+static BL__INLINE void bl__leave(struct bl__sched *sched, bl_task *task) {
+    struct bl__ctx *next;
+    if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
+        bl__check_stack(task);
+    }
+    if (BL__CTX_HAS_TOOLS) {
+        sched->current = NULL;
+        next = &sched->loop_ctx;
+        if (task->refcount == 0) sched->corpse = task;
+    } else {
+        next = bl__next_context(sched);
+        if (task->refcount == 0) bl__task_release(task);
+    }
+    bl__ctx_leave(&task->ctx, next);
+}
+
+/* The inside of bl_park_wait, for those who know their task. */
+static BL__INLINE int bl__park_wait(bl_task *task, bl_park *park) {
+    struct bl__sched *sched = task->sched;
+    BL__ASSERT(sched->current == task);
+    BL__ASSERT(task->park == NULL);
+    if (BL__UNLIKELY(park->_is_woken)) return park->_rc;
+
+    task->park = park;
+    task->budget = sched->budget;
+    if (BL__UNLIKELY(task->scope->_effective > 0)) bl__park_refuse(task);
+    bl__suspend(sched, task);
+    BL__ASSERT(park->_is_woken);
+    BL__ASSERT(task->park == NULL);
+    return park->_rc;
+}
+
+/* The inside of bl_park_wake. */
+static BL__INLINE void bl__park_wake(bl_park *park, int rc) {
+    BL__ASSERT(!park->_is_woken);
+    bl_task *task = park->_task;
+    park->_is_woken = true;
+    park->_rc = rc;
+    if (BL__UNLIKELY(park->_is_stuck)) task->sched->stuck_count--;
+    if (BL__UNLIKELY(task->park != park)) return; /* not asleep yet */
+    task->park = NULL;
+    bl__ready_push(task->sched, task);
+}
+
+static BL__INLINE void bl__park_init(bl_park *park, bl_task *task,
+                                     const char *what, const void *object,
+                                     bl_abort_fn *abort) {
+    park->_task = task;
+    park->_abort = abort;
+    park->_what = what;
+    park->_object = object;
+    park->_rc = 0;
+    park->_is_woken = false;
+    park->_was_asked = false;
+    park->_is_stuck = false;
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/site.h"
+#include "task/switch.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@
 
 enum {
     STACK_ALIGNMENT = 16,
-    LEAVE_ROOM_BYTES = 4096
+    ZERO_BEGIN = offsetof(bl_task, rc),
+    ZERO_END = offsetof(bl_task, name) + 1
 };
 
 static_assert(sizeof(bl_task) <= 1024,
@@ -28,8 +30,8 @@ static_assert(sizeof(bl_task) <= 1024,
 
 /* ---- the end ----------------------------------------------------------- */
 
-static void check_scopes(const bl_task *task) {
-    if (task->scope == &task->base) return;
+static BL__INLINE void check_scopes(const bl_task *task) {
+    if (BL__LIKELY(task->scope == &task->base)) return;
     BL__MISUSE("task \"%s\" #%llu, spawned at %s, returned with an open %s, "
                "entered at %s",
                bl_task_name(task), (unsigned long long)task->id,
@@ -53,28 +55,32 @@ static int merge_pending(bl_task *task, int rc) {
     return BL_EGROUP;
 }
 
-static void judge(bl_task *task, int rc) {
+__attribute__((noinline)) static void judge(bl_task *task, int rc) {
     rc = bl__task_map_escaped(task, rc);
-    if (BL__UNLIKELY(task->pending != NULL)) rc = merge_pending(task, rc);
+    if (task->pending != NULL) rc = merge_pending(task, rc);
 
     bool is_cancelled = rc == BL_ECANCELED && task->base._effective > 0;
-    if (BL__UNLIKELY(rc == BL_ECANCELED && !is_cancelled)) {
+    if (rc == BL_ECANCELED && !is_cancelled) {
         rc = BL_ERR(BL_ESTRAYCANCEL,
                     "task \"%s\" returned BL_ECANCELED, but nothing had "
                     "cancelled it",
                     bl_task_name(task));
     }
     bl_error *error = NULL;
-    if (BL__UNLIKELY(rc < 0 && !is_cancelled)) {
-        error = bl__task_take_error(task, rc);
-    }
-    if (BL__UNLIKELY(task->error != NULL)) bl_error_unref(task->error);
+    if (rc < 0 && !is_cancelled) error = bl__task_take_error(task, rc);
+    if (task->error != NULL) bl_error_unref(task->error);
     task->error = error;
     task->rc = rc;
     task->is_cancelled = is_cancelled;
 }
 
-static void break_holdings(bl_task *task) {
+/* A task that has succeeded and left nothing behind needs no judge. */
+static inline bool is_plain_success(const bl_task *task, int rc) {
+    return rc >= 0 && task->error == NULL && task->pending == NULL &&
+           !task->has_escaped;
+}
+
+static BL__INLINE void break_holdings(bl_task *task) {
     if (BL__LIKELY(task->holdings._next == NULL)) return;
     while (!bl__list_is_empty(&task->holdings)) {
         bl_holding *holding = bl__container_of(bl__list_first(&task->holdings),
@@ -85,7 +91,7 @@ static void break_holdings(bl_task *task) {
 }
 
 /* Its siblings would go on in the child too. */
-static void check_fork(const bl_task *task) {
+static BL__INLINE void check_fork(const bl_task *task) {
     if (BL__LIKELY(!bl__loop_is_forked(&task->sched->loop))) return;
     BL__MISUSE("a forked child returned from task \"%s\" #%llu, spawned at %s, "
                "instead of ending with _exit or exec",
@@ -93,13 +99,19 @@ static void check_fork(const bl_task *task) {
                bl_task_site(task));
 }
 
+/* Inlined, and with it the last switch: a call that never returns costs the
+ * next task its predicted returns (sys/ctx.h). */
 BL__NORETURN
-static void finish(bl_task *task, int rc) {
+static BL__INLINE void finish(bl_task *task, int rc) {
     struct bl__sched *sched = task->sched;
     check_fork(task);
     check_scopes(task);
-    judge(task, rc);
-    BL__ASSERT(bl__list_is_empty(&task->base._children));
+    if (BL__LIKELY(is_plain_success(task, rc))) {
+        task->rc = rc;
+    } else {
+        judge(task, rc);
+    }
+    BL__ASSERT(task->base._children._next == &task->base._children);
 
     task->is_done = true;
     break_holdings(task);
@@ -136,7 +148,7 @@ static void on_unwound(bl_task **task) {
     if (*task != NULL) finish(*task, BL_ECANCELED);
 }
 
-static void task_main(void *arg) {
+__attribute__((hot)) static void task_main(void *arg) {
     bl_task *task = arg;
     bl_task *unwound BL__CLEANUP(on_unwound) = task;
     bl__ctx_tools_enter(&task->ctx);
@@ -147,9 +159,9 @@ static void task_main(void *arg) {
 
 /* ---- the beginning ----------------------------------------------------- */
 
-bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn, void *arg,
-                       size_t stack_bytes, size_t copy_bytes) {
-    if (stack_bytes == 0) stack_bytes = sched->stack_bytes;
+bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn,
+                                  void *arg, size_t stack_bytes,
+                                  size_t copy_bytes) {
     struct bl__stack *stack = bl__stack_get(&sched->stacks, stack_bytes);
     if (BL__UNLIKELY(stack == NULL)) return NULL;
 
@@ -168,28 +180,17 @@ bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn, void *arg,
     task->park = NULL;
     task->wait_site = NULL;
     task->budget = sched->budget;
-    task->is_daemon = false;
-    task->is_cancelled = false;
-    task->is_done = false;
-    task->has_started = false;
-    task->has_escaped = false;
     task->spin_count = 0;
-    task->has_reported_spin = false;
+    task->is_daemon = false;
+    task->is_done = false;
+    task->has_escaped = false;
+    task->id = ++sched->last_id;
     task->group = NULL;
     task->fn = fn;
     task->arg = arg;
-    task->error = NULL;
-    task->pending = NULL;
-    task->value = NULL;
-    task->locals = NULL;
-    task->start = NULL;
-    task->joiners = (bl_waitq){ { NULL, NULL }, 0 };
-    task->holdings._next = NULL;
-    task->id = ++sched->last_id;
     task->site = NULL;
     task->refcount = 1;
-    task->rc = 0;
-    task->name[0] = '\0';
+    memset((char *)task + ZERO_BEGIN, 0, ZERO_END - ZERO_BEGIN);
     bl__ctx_make(&task->ctx, low, high, task_main, task);
     sched->alive_count++;
     return task;
@@ -255,8 +256,7 @@ void bl__task_note_escape(bl_task *task, int rc, const char *site) {
     task->escaped_site = site;
 }
 
-int bl__task_map_escaped(bl_task *task, int rc) {
-    if (BL__LIKELY(!task->has_escaped)) return rc;
+int bl__task_map_escape(bl_task *task, int rc) {
     task->has_escaped = false;
     if (rc != BL_ECANCELED) return rc;
     bl_report(

@@ -62,43 +62,52 @@ enum {
 struct bl__start;
 struct bl__locals;
 
+/*
+ * The head of a slot begins a cache line.  A switch touches the first two
+ * lines of a task, a cancellation the third as well; what only its beginning
+ * and its end need comes behind them.
+ */
 struct bl_task {
     struct bl__stack stack; /* first: the head of the slot */
     struct bl__ctx ctx;
     bl_task *next_ready;
+
     struct bl__sched *sched;
     bl_scope *scope;
     bl_park *park;
     const char *wait_site; /* the last call that may wait */
     uint32_t budget;       /* checkpoints until it must yield */
-    bool is_done;
     uint8_t spin_count;
     bool is_daemon;
-    bool is_cancelled; /* outcome */
+    bool is_done;
+    bool has_escaped;       /* a block was left early, BL_ECANCELED inside */
+    bl_task *next_affected; /* while a cancellation is being delivered */
+    uint64_t id;
+    bl_group *group;
+
+    bl_scope base;
 
     bl_task_fn *fn;
     void *arg;
-    bl_group *group;
+    const char *site; /* "function\0file:line" of the spawn */
+    uint32_t refcount;
+
+    /* From here to the name everything begins as zero. */
+    int rc;
     bl_error *error;   /* the slot */
     bl_error *pending; /* of blocks that were left early */
     struct bl__locals *locals;
     struct bl__start *start; /* until bl_started */
-    uint32_t refcount;
-    int rc;
-    uint64_t id;
-    const char *site; /* "function\0file:line" of the spawn */
-    bl_scope base;
-
+    void *value;
     bl_waitq joiners;
     bl_link holdings;
-    void *value;
-    bl_task *next_affected;   /* while a cancellation is being delivered */
-    const char *escaped_site; /* where that block was entered */
-    int escaped_rc;
-    bool has_started; /* bl_started was called */
-    bool has_escaped; /* a block was left early, BL_ECANCELED inside */
+    bool is_cancelled; /* outcome */
+    bool has_started;  /* bl_started was called */
     bool has_reported_spin;
     char name[BL__NAME_BYTES]; /* "" unless set */
+
+    int escaped_rc;           /* what the escaped BL_ECANCELED means */
+    const char *escaped_site; /* where that block was entered */
 };
 
 /* The scheduler: a loop with tasks. */
@@ -150,15 +159,10 @@ int bl__no_task(void);
 
 /* ---- sched.c; see also switch.h */
 void bl__check_stack(bl_task *task);
-/* Ends the current task for good. */
-BL__NORETURN
-void bl__leave(struct bl__sched *sched, bl_task *task);
 void bl__yield_now(struct bl__sched *sched, bl_task *task);
 void bl__sched_run_ready(bl_loop *loop);
 bool bl__sched_has_ready(const bl_loop *loop);
 bool bl__sched_settle(bl_loop *loop);
-/* Gives the stack of an ended task back. */
-void bl__task_release(bl_task *task);
 
 /* ---- task.c */
 /* Makes a task that is not in any group yet; NULL without memory. */
@@ -175,24 +179,26 @@ void bl__task_add_pending(bl_task *task, bl_error *error);
 /* Notes that a block was left early whose exit would make BL_ECANCELED `rc`. */
 void bl__task_note_escape(bl_task *task, int rc, const char *site);
 /* What BL_ECANCELED that escaped from a block means; else `rc`. */
-int bl__task_map_escaped(bl_task *task, int rc);
+int bl__task_map_escape(bl_task *task, int rc);
+static inline int bl__task_map_escaped(bl_task *task, int rc) {
+    return task->has_escaped ? bl__task_map_escape(task, rc) : rc;
+}
 
 /* ---- park.c */
 /* The delivery of a cancellation to a task that came by: yields first. */
 int bl__deliver_cancelled(bl_task *task);
 /* Asks the park of a waiting task to give up. */
 void bl__park_abort(bl_task *task);
+/* The same for one that is about to wait and is cancelled already. */
+void bl__park_refuse(bl_task *task);
 
-/* ---- scope.c */
-void bl__scope_init(bl_scope *scope, bl_task *task, bl_scope *parent,
-                    bl_scope_kind kind, uint8_t role);
-void bl__scope_pop(bl_scope *scope);
+/* ---- scope.c; see also scope.h */
 void bl__scope_arm(bl_scope *scope, bl_ns deadline);
-uint8_t bl__scope_inherited(const bl_scope *scope);
+/* Ends what ties a scope to its token. */
+void bl__scope_unbind(bl_scope *scope);
 BL__NORETURN
 void bl__scope_panic_order(const bl_scope *scope, const bl_task *task,
                            const char *call);
-const char *bl__take_site(void);
 
 /* ---- cancel.c */
 /* Cancels at `level` (1, or 2: forced); true if this was news. */
@@ -202,7 +208,8 @@ bool bl__cancel(bl_scope *scope, uint8_t level, bl_cause cause,
 void bl__cancel_inherit(bl_scope *scope);
 
 /* ---- group.c */
-void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent);
+void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent,
+                    const char *site);
 /* The child has ended: its errors, the counts, and who waits for them. */
 void bl__group_child_done(bl_group *group, bl_task *task);
 void bl__group_add_error(bl_group *group, bl_error *error);
@@ -210,7 +217,8 @@ void bl__group_add_error(bl_group *group, bl_error *error);
 void bl__group_start_ended(bl_group *group);
 
 /* ---- spawn.c */
-int bl__spawn_check(bl_group *group);
+/* Whether the group takes children now; the code that says why not. */
+int bl__spawn_check(const bl_group *group);
 
 /* ---- start.c */
 void bl__start_child_done(bl_task *task);
