@@ -19,7 +19,8 @@
 
 /*
  * Inlined even where the compiler thinks it is cold, as before a call that
- * never returns.
+ * never returns.  Without `static` it is a function that other files get
+ * inlined as well, where they are compiled as one unit.
  */
 #define BL__INLINE inline __attribute__((always_inline))
 

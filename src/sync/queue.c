@@ -95,7 +95,7 @@ static int ring_grow(bl_queue *queue) {
 }
 
 /* Puts `item` without waiting, or says BL_EAGAIN. */
-static int queue_offer(bl_queue *queue, const void *item) {
+static BL__INLINE int queue_offer(bl_queue *queue, const void *item) {
     if (queue->_is_shut_down) return BL_ESHUTDOWN;
 
     bl_waiter *getter = bl_waitq_first(&queue->_getters);
@@ -117,7 +117,7 @@ static int queue_offer(bl_queue *queue, const void *item) {
 }
 
 /* Gets an item without waiting, or says BL_EAGAIN. */
-static int queue_take(bl_queue *queue, void *item) {
+static BL__INLINE int queue_take(bl_queue *queue, void *item) {
     if (queue->_count == 0) {
         return queue->_is_shut_down ? BL_ESHUTDOWN : BL_EAGAIN;
     }

@@ -159,7 +159,7 @@ __attribute__((hot)) static void task_main(void *arg) {
 
 /* ---- the beginning ----------------------------------------------------- */
 
-bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn,
+BL__INLINE bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn,
                                   void *arg, size_t stack_bytes,
                                   size_t copy_bytes) {
     struct bl__stack *stack = bl__stack_get(&sched->stacks, stack_bytes);
