@@ -306,7 +306,7 @@ typedef struct bl_timer {
     void *_context;
     bl_loop *_loop;
     bl_link _link;
-    uint32_t _index; /* in the heap, from 1; 0 when not armed */
+    uint32_t _index; /* the heap's ticket, from 1; 0 when not armed */
     uint32_t _reserved;
 } bl_timer;
 

@@ -50,6 +50,9 @@ struct bl_loop {
     uint64_t resumes; /* of tasks; counted by the client */
     uint64_t resume_limit; /* then descriptors and timers must be looked at */
     uint64_t timer_order;
+    bl_ns sweep_now; /* the time and order up to which timers are fired */
+    uint64_t sweep_order;
+    bool is_sweeping; /* not all of them have been */
 
     struct bl__fd_table fds;
     const struct bl__driver_ops *driver_ops; /* NULL before the first watch */

@@ -110,6 +110,45 @@ TEST(on_the_real_clock_no_timer_is_early, .no_loop = true) {
     bl_loop_close(loop);
 }
 
+/* One of a crowd, which re-arms itself for a time that has passed. */
+static int crowd_calls;
+
+static void on_crowd(void *context) {
+    bl_timer *timer = context;
+    crowd_calls++;
+    bl_timer_start(loop, timer, 0);
+}
+
+TEST(a_crowd_of_timers_is_fired_in_several_steps, .no_loop = true) {
+    enum {
+        CROWD = 2000
+    };
+    bl_timer *crowd = calloc(CROWD, sizeof *crowd);
+    struct alarm last;
+    REQUIRE(crowd != NULL);
+    open_loop(NULL);
+    for (int i = 0; i < CROWD; i++) {
+        bl_timer_init(&crowd[i], on_crowd, &crowd[i]);
+        bl_timer_start(loop, &crowd[i], 0);
+    }
+    alarm_init(&last, NULL);
+    arm(&last, 1);
+    crowd_calls = 0;
+    step();
+    CHECK_GT(crowd_calls, 0);
+    CHECK_LT(crowd_calls, CROWD); /* the world is looked at in between */
+    CHECK_EQ(last.calls, 0);
+    CHECK(bl_loop_is_ready(loop));
+    /* Those that are always late keep no other from its turn. */
+    for (int i = 0; i < CROWD && last.calls == 0; i++)
+        step();
+    CHECK_EQ(last.calls, 1);
+    CHECK_EQ(crowd_calls, CROWD); /* each once */
+    CHECK_EQ(timers_armed(), CROWD);
+    bl_loop_close(loop);
+    free(crowd);
+}
+
 TEST(a_virtual_clock_jumps_to_the_next_timer_exactly, .no_loop = true) {
     struct alarm alarm;
     bl_loop_options options = quiet_options();
