@@ -158,6 +158,16 @@ static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
 #    error "build with BELAY_CTX_GENERIC on this CPU"
 #endif
 
+/* Where the stack of a saved context ends; NULL if that is not known. */
+static BL__INLINE const char *bl__ctx_stack(const struct bl__ctx *ctx) {
+#if defined(BELAY_CTX_GENERIC)
+    (void)ctx;
+    return NULL;
+#else
+    return ctx->sp;
+#endif
+}
+
 #if !defined(BELAY_CTX_GENERIC)
 
 /* What the thunk finds where the stack pointer of a new context points to. */

@@ -28,6 +28,22 @@ static BL__INLINE void bl__ready_push(struct bl__sched *sched, bl_task *task) {
     sched->ready_end = &task->next_ready;
 }
 
+/*
+ * While a task runs, the next one is fetched: of many that were asleep, each is
+ * a page that is in no cache.  Its head was asked for one switch earlier, so
+ * its stack pointer is at hand; above the 128 bytes of a red zone lie the
+ * frames that it returns through.
+ */
+static BL__INLINE void bl__ready_prefetch(const bl_task *next) {
+    const char *sp = bl__ctx_stack(&next->ctx);
+    __builtin_prefetch(sp);
+    __builtin_prefetch(sp + 128);
+    __builtin_prefetch(sp + 192);
+    __builtin_prefetch(sp + 256);
+    __builtin_prefetch(sp + 320);
+    __builtin_prefetch(next->next_ready);
+}
+
 /* Takes the first of the batch, which must not be empty. */
 static BL__INLINE bl_task *bl__ready_pop(struct bl__sched *sched) {
     if (BL__UNLIKELY(sched->loop.options.choose != NULL)) {
@@ -36,7 +52,11 @@ static BL__INLINE bl_task *bl__ready_pop(struct bl__sched *sched) {
     bl_task *task = sched->ready_first;
     bl_task *next = task->next_ready;
     if (&task->next_ready == sched->batch_end) sched->batch_end = NULL;
-    if (next == NULL) sched->ready_end = &sched->ready_first;
+    if (next == NULL) {
+        sched->ready_end = &sched->ready_first;
+    } else {
+        bl__ready_prefetch(next);
+    }
     sched->ready_first = next;
     return task;
 }
