@@ -30,14 +30,23 @@ static_assert(sizeof(bl_task) <= 1024,
 
 /* ---- the end ----------------------------------------------------------- */
 
-static BL__INLINE void check_scopes(const bl_task *task) {
-    if (BL__LIKELY(task->scope == &task->base)) return;
+/* The frame of the scope is gone, and soon written over: what is to be said of
+ * it comes by value, and the report of the tasks must not walk through it. */
+BL__NORETURN
+static void report_open_scope(bl_task *task, uint8_t role, const char *site) {
+    task->scope = &task->base;
+    bl__list_init(&task->base._children);
     BL__MISUSE("task \"%s\" #%llu, spawned at %s, returned with an open %s, "
                "entered at %s",
                bl_task_name(task), (unsigned long long)task->id,
-               bl_task_site(task),
-               task->scope->_role == BL__ROLE_GROUP ? "group" : "scope",
-               bl__site_place(task->scope->_site));
+               bl_task_site(task), role == BL__ROLE_GROUP ? "group" : "scope",
+               bl__site_place(site));
+}
+
+static BL__INLINE void check_scopes(bl_task *task) {
+    const bl_scope *scope = task->scope;
+    if (BL__LIKELY(scope == &task->base)) return;
+    report_open_scope(task, scope->_role, scope->_site);
 }
 
 /* Errors of blocks that were left early join the task's own. */
