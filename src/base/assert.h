@@ -17,12 +17,20 @@
 #define BL__LIKELY(x)   __builtin_expect(!!(x), 1)
 #define BL__UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/*
- * Inlined even where the compiler thinks it is cold, as before a call that
- * never returns.  Without `static` it is a function that other files get
- * inlined as well, where they are compiled as one unit.
- */
+/* Inlined even where the compiler thinks it is cold, as before a call that
+ * never returns. */
 #define BL__INLINE inline __attribute__((always_inline))
+
+/*
+ * A function that other files get inlined as well, where they are compiled as
+ * one unit.  gcc wants to see `inline`; clang does without, and with it would
+ * have nothing static used in the function.
+ */
+#if defined(__clang__)
+#    define BL__INLINED __attribute__((always_inline))
+#else
+#    define BL__INLINED BL__INLINE
+#endif
 
 #define BL__ASSERT(condition) \
     (BL__LIKELY(condition)    \

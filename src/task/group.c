@@ -79,7 +79,7 @@ static BL__INLINE void tell_host(bl_group *group) {
     if (waits_for_less(group)) bl__park_wake(joiner, 0);
 }
 
-BL__INLINE void bl__group_child_done(bl_group *group, bl_task *task) {
+BL__INLINED void bl__group_child_done(bl_group *group, bl_task *task) {
     if (task->is_daemon) {
         BL__ASSERT(group->_daemon_count > 0);
         group->_daemon_count--;

@@ -61,7 +61,7 @@ static BL__INLINE void note_site(bl_task *task) {
     bl__site = NULL;
 }
 
-BL__INLINE int bl_checkpoint(void) {
+BL__INLINED int bl_checkpoint(void) {
     bl_task *task = bl__task_current();
     if (BL__UNLIKELY(task == NULL)) return bl__no_task();
 
@@ -182,7 +182,7 @@ void bl_waitq_leave(bl_waiter *waiter) {
     if (queue != NULL) line_leave(queue, waiter);
 }
 
-BL__INLINE bl_waiter *bl_waitq_first(const bl_waitq *queue) {
+BL__INLINED bl_waiter *bl_waitq_first(const bl_waitq *queue) {
     if (queue->_count == 0) return NULL;
     return bl__container_of(queue->_waiters._next, bl_waiter, _link);
 }
@@ -191,7 +191,7 @@ bl_task *bl_waiter_task(const bl_waiter *waiter) {
     return waiter->_task;
 }
 
-BL__INLINE void bl_waitq_serve(bl_waiter *waiter, int rc) {
+BL__INLINED void bl_waitq_serve(bl_waiter *waiter, int rc) {
     BL__ASSERT(waiter->_queue != NULL);
     bl_park *park = waiter->_park;
     line_leave(waiter->_queue, waiter);
@@ -230,8 +230,8 @@ static BL__INLINE int line_wait(bl_waitq *queue, bl_waiter *waiter,
     return rc;
 }
 
-BL__INLINE int bl_waitq_wait(bl_waitq *queue, bl_waiter *waiter,
-                             const char *what, const void *object) {
+BL__INLINED int bl_waitq_wait(bl_waitq *queue, bl_waiter *waiter,
+                              const char *what, const void *object) {
     return line_wait(queue, waiter, what, object, line_abort);
 }
 

@@ -168,9 +168,9 @@ __attribute__((hot)) static void task_main(void *arg) {
 
 /* ---- the beginning ----------------------------------------------------- */
 
-BL__INLINE bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn,
-                                  void *arg, size_t stack_bytes,
-                                  size_t copy_bytes) {
+BL__INLINED bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn,
+                                   void *arg, size_t stack_bytes,
+                                   size_t copy_bytes) {
     struct bl__stack *stack = bl__stack_get(&sched->stacks, stack_bytes);
     if (BL__UNLIKELY(stack == NULL)) return NULL;
 
