@@ -88,6 +88,7 @@
 #        define t_settle       bl_test_settle
 #        define t_advance      bl_test_advance
 #        define t_injected     bl_test_is_injected
+#        define t_folder       bl_test_folder
 #        define t_connect      bl_test_connect
 #        define t_log_text     bl_test_log_text
 #        define t_log_count    bl_test_log_count

@@ -45,6 +45,32 @@ TEST(fixtures_may_use_it, (journal, t_tmpdir)) {
     CHECK_EQ(entries_of(t_tmpdir), 1);
 }
 
+FIXTURE(const char *, store, .scope = T_MODULE) {
+    const char *folder = t_folder();
+    CHECK(strcmp(folder, t_folder()) != 0);
+    CHECK_EQ(entries_of(folder), 0);
+    YIELD(folder);
+    CHECK_GE(entries_of(folder), 0); /* still there */
+}
+
+static const char *filled; /* the folder that the first test has seen */
+
+TEST(a_folder_may_outlive_a_test, (store)) {
+    char path[300];
+    snprintf(path, sizeof path, "%s/file", store);
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    REQUIRE_OK(fd);
+    close(fd);
+    filled = store;
+}
+
+TEST(the_next_test_finds_it, (store, t_tmpdir)) {
+    CHECK(strcmp(store, t_tmpdir) != 0);
+    if (filled == NULL) t_skip("the first test did not run here");
+    CHECK_STR(store, filled);
+    CHECK_EQ(entries_of(store), 1);
+}
+
 TEST(it_is_there_in_every_run_of_a_sweep, (t_tmpdir), .sweep = T_CANCEL,
      .schedules = 3) {
     CHECK_ALWAYS(entries_of(t_tmpdir) == 0);
@@ -69,6 +95,10 @@ static void check_leaves_nothing(const char *test, const char *outcome,
 
 TEST(a_failing_test_leaves_no_folder, (t_tmpdir)) {
     check_leaves_nothing("fails", "--- FAILED", t_tmpdir);
+}
+
+TEST(a_folder_of_a_process_goes_with_it, (t_tmpdir)) {
+    check_leaves_nothing("leaves_a_folder", "--- FAILED", t_tmpdir);
 }
 
 TEST(a_killed_test_leaves_no_folder, (t_tmpdir)) {

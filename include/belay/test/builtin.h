@@ -22,6 +22,19 @@
 
 BL_BEGIN_DECLS
 
+/* ---- t_tmpdir ------------------------------------------------------------ */
+
+/*
+ * Makes an empty folder for the rest of this process: for fixtures that live
+ * longer than a test, and so cannot need t_tmpdir.  The runner removes it, with
+ * all that is in it, when the process has ended.
+ *
+ * Returns its path, which stays valid.  Fails the test by REQUIRE if there can
+ * be no folder.
+ */
+BL_API
+const char *bl_test_folder(void);
+
 /* ---- t_port -------------------------------------------------------------- */
 
 /*

@@ -45,6 +45,11 @@ TEST(hangs, (t_tmpdir), .watchdog = MS(50)) {
     for (;;) {}
 }
 
+TEST(leaves_a_folder) {
+    fill(t_folder());
+    t_fail("on purpose");
+}
+
 TEST(reads_its_log, (t_log)) {
     printf("a line\n");
     CHECK_EQ(t_log_count(t_log, "a line"), 1);
