@@ -37,7 +37,7 @@ TEST(a_wait_for_outside_is_cancelled_in_time, .no_loop = true) {
 TEST(the_stack_of_a_busy_task_is_shown, .no_loop = true) {
     struct subrun run = RUN_ONE("spins_in_a_task");
     CHECK_EQ(run.status, 1);
-    CHECK_CONTAINS(run.output, "HANG: still running after 0.");
+    CHECK_CONTAINS(run.output, "HANG: still running after ");
     CHECK_CONTAINS(run.output, "stack of task 'spins'");
     CHECK_CONTAINS(run.output, "spin at ");
     CHECK_CONTAINS(run.output, "tasks when it was stopped");
@@ -52,7 +52,7 @@ PARAM(const char *, deaf, "spins_with_signals_blocked",
 TEST(the_stack_of_a_deaf_process_is_shown, (deaf), .no_loop = true) {
     struct subrun run = RUN_ONE(deaf);
     CHECK_EQ(run.status, 1);
-    CHECK_CONTAINS(run.output, "HANG: still running after 0.");
+    CHECK_CONTAINS(run.output, "HANG: still running after ");
     CHECK_CONTAINS(run.output, "spin at ");
     CHECK_STR(subrun_last_line(&run), "1 passed, 1 failed");
     subrun_done(&run);
