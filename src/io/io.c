@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 #include "sys/seam.h"
 
@@ -268,6 +269,8 @@ static ssize_t fd_try_once(struct fd_transfer *transfer) {
 static ssize_t fd_try_transfer(struct fd_transfer *transfer) {
     ssize_t count;
     do {
+        count = -1;
+        if (bl__hard_interrupts()) continue;
         count = fd_try_once(transfer);
     } while (count < 0 && errno == EINTR);
     return count;

@@ -39,6 +39,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 #include "sys/driver.h"
 #include "sys/seam.h"
@@ -167,6 +168,7 @@ static bl_ssize stream_try_read(bl_stream *stream, void *buffer, size_t bytes) {
     ssize_t count;
     do {
         count = -1;
+        if (bl__hard_interrupts()) continue;
         if (bl__sys_fails(BL_IO_READ, stream->fd, &bytes)) continue;
         count = recv(stream->fd, buffer, bytes, MSG_DONTWAIT);
     } while (BL__UNLIKELY(count < 0 && errno == EINTR));
@@ -220,7 +222,7 @@ int bl_stream_read_exactly(bl_stream *stream, void *buffer, size_t bytes,
 
     while (total < bytes) {
         bl_ssize count = stream_read_some(stream, &use, (char *)buffer + total,
-                                          bytes - total);
+                                          bl__hard_part(bytes - total));
         if (count <= 0) {
             rc = count < 0 ? (int)count : BL_ECONNRESET;
             break;
@@ -242,6 +244,7 @@ static bl_ssize stream_try_write(bl_stream *stream, const void *buffer,
     ssize_t count;
     do {
         count = -1;
+        if (bl__hard_interrupts()) continue;
         if (bl__sys_fails(BL_IO_WRITE, stream->fd, &bytes)) continue;
         count = send(stream->fd, buffer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (BL__UNLIKELY(count < 0 && errno == EINTR));
@@ -290,8 +293,9 @@ int bl_stream_write_all(bl_stream *stream, const void *buffer, size_t bytes,
     if (rc < 0) return rc;
 
     while (total < bytes) {
-        bl_ssize count = stream_write_some(
-            stream, &use, (const char *)buffer + total, bytes - total);
+        bl_ssize count =
+            stream_write_some(stream, &use, (const char *)buffer + total,
+                              bl__hard_part(bytes - total));
         if (count < 0) {
             rc = (int)count;
             break;

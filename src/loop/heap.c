@@ -13,11 +13,12 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 
 enum {
     ARITY = 4,
-    CAPACITY_FIRST = 16,
+    CAPACITY_FIRST = BL__HARD_OR(1, 16),
     LINE_BYTES = 64,
     PREFETCHED_MAX = 64
 };

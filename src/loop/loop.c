@@ -29,10 +29,11 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 
 enum {
-    READY_MAX = 256,
+    READY_MAX = BL__HARD_OR(4, 256),
     CREDIT_MAX = 64,
     CREDIT_NS = 20 * 1000,
     CREDIT_UNBOUNDED = 1 << 16,
@@ -116,6 +117,24 @@ static int check_options(const bl_loop_options *options) {
     return 0;
 }
 
+#if BL__HARD
+static uint32_t choose_hard(void *context, bl_choice kind, uint32_t count) {
+    (void)context;
+    (void)kind;
+    return bl__hard_random(count);
+}
+#endif
+
+/* In hard mode somebody sits in the seam where nobody else does. */
+static void harden(bl_loop *loop) {
+    bl__hard_start();
+#if BL__HARD
+    if (loop->options.choose == NULL) loop->options.choose = choose_hard;
+#else
+    (void)loop;
+#endif
+}
+
 int bl__loop_init(bl_loop *loop, const bl_loop_options *options,
                   const struct bl__client *client) {
     memset(loop, 0, sizeof *loop);
@@ -124,6 +143,7 @@ int bl__loop_init(bl_loop *loop, const bl_loop_options *options,
         if (rc < 0) return rc;
         memcpy(&loop->options, options, options->size);
     }
+    harden(loop);
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_fd < 0) return -errno;
 
@@ -240,7 +260,9 @@ static bool poll_kernel(bl_loop *loop, bl_ns timeout) {
     if (blocks && loop->options.before_block != NULL) {
         loop->options.before_block(loop->options.block_context);
     }
-    if (loop->driver == NULL) {
+    if (blocks && bl__hard_interrupts()) {
+        count = -EINTR;
+    } else if (loop->driver == NULL) {
         count = wait_for_wake(loop, timeout);
     } else if (blocks || loop->driver_ops->is_pending(loop->driver)) {
         loop->polls++;

@@ -22,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 #include "loop/loop.h"
 
@@ -46,6 +47,8 @@ void bl__wake(bl_loop *loop) {
     uint64_t one = 1;
     ssize_t count;
     do {
+        count = -1;
+        if (bl__hard_interrupts()) continue;
         count = write(loop->wake_fd, &one, sizeof one);
     } while (count < 0 && errno == EINTR);
 }

@@ -31,11 +31,12 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 #include "loop/loop.h"
 
 enum {
-    WATCH_ROW_RECORDS = 64,
-    WATCH_ROWS_MIN = 16,
+    WATCH_ROW_RECORDS = BL__HARD_OR(2, 64),
+    WATCH_ROWS_MIN = BL__HARD_OR(1, 16),
     WATCH_DIRECTIONS = BL_READABLE | BL_WRITABLE,
     WATCH_EVENTS = WATCH_DIRECTIONS | BL_EDGE | BL__HANGUP,
     WATCH_INTERNAL = 1 << 16 /* among the watch's _events: the loop's own */

@@ -18,17 +18,12 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/hard.h"
 #include "sync/object.h"
 
-#if defined(BELAY_HARD) && BELAY_HARD
 enum {
-    SLOTS_FIRST = 1
+    SLOTS_FIRST = BL__HARD_OR(1, 16)
 };
-#else
-enum {
-    SLOTS_FIRST = 16
-};
-#endif
 
 static bool queue_is_usable(const bl_queue *queue) {
     return queue != NULL && queue->_item_bytes != 0;

@@ -20,9 +20,10 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 
 enum {
-    EPOLL_FOUND_MAX = 256
+    EPOLL_FOUND_MAX = BL__HARD_OR(4, 256)
 };
 
 struct epoll_driver {

@@ -39,12 +39,15 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 
 enum {
-    URING_ENTRIES = 64,       /* requests written between two submissions */
-    URING_COMPLETIONS = 1024, /* more than these cost the kernel a list */
-    URING_POLLS_MIN = 64
+    /* Requests written between two submissions; completions, of which more
+     * cost the kernel a list. */
+    URING_ENTRIES = BL__HARD_OR(2, 64),
+    URING_COMPLETIONS = BL__HARD_OR(4, 1024),
+    URING_POLLS_MIN = BL__HARD_OR(1, 64)
 };
 
 /* The key of requests whose completion nobody waits for. */

@@ -25,6 +25,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 
 /* Linux 6.13; not in the C library's headers everywhere. */
@@ -36,8 +37,8 @@ enum {
     PAGE_BYTES = 4096,
     COLOUR_COUNT = 16,
     COLOUR_BYTES = 128,
-    SLAB_STACKS_FIRST = 16,
-    SLAB_STACKS_MAX = 4096,
+    SLAB_STACKS_FIRST = BL__HARD_OR(1, 16),
+    SLAB_STACKS_MAX = BL__HARD_OR(64, 4096),
     GUARD_BATCH_MAX = 512,
     TRIM_BATCH = 64,
     /* Half of the default vm.max_map_count of 65530 is two per guard; leave
@@ -311,16 +312,30 @@ void bl__stack_pool_done(struct bl__stack_pool *pool) {
     }
 }
 
+static struct bl__stack *take(struct bl__stack_pool *pool,
+                              uint8_t class_index) {
+    struct bl__stack_class *class = &pool->classes[class_index];
+    if (class->warm_count > 0) return bl__stack_get_warm(pool, class);
+    if (class->cold != NULL) return take_cold(pool, class_index);
+    return carve(pool, class_index);
+}
+
+/* What the client does not write it must not read: its head, and the frames
+ * below that most tasks never leave. */
+static void poison(const struct bl__stack_pool *pool, struct bl__stack *stack) {
+    memset(stack + 1, BL__HARD_POISON, pool->head_bytes - sizeof *stack);
+    memset((char *)stack - PAGE_BYTES, BL__HARD_POISON, PAGE_BYTES);
+}
+
 struct bl__stack *bl__stack_get_slowly(struct bl__stack_pool *pool,
                                        size_t bytes) {
     uint8_t class_index = 0;
     while (slot_bytes(class_index) < bytes) {
         if (++class_index == BL__STACK_CLASS_COUNT) return NULL;
     }
-    struct bl__stack_class *class = &pool->classes[class_index];
-    if (class->warm_count > 0) return bl__stack_get_warm(pool, class);
-    if (class->cold != NULL) return take_cold(pool, class_index);
-    return carve(pool, class_index);
+    struct bl__stack *stack = take(pool, class_index);
+    if (BL__HARD && stack != NULL) poison(pool, stack);
+    return stack;
 }
 
 char *bl__stack_low(const struct bl__stack *stack) {

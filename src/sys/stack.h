@@ -24,6 +24,7 @@
 #include <belay/base.h>
 
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 
 enum {
@@ -72,19 +73,21 @@ void bl__stack_pool_init(struct bl__stack_pool *pool, size_t head_bytes,
 /* Unmaps everything; no slot may be in use. */
 void bl__stack_pool_done(struct bl__stack_pool *pool);
 
-/* Takes a slot that is not warm, or one of a larger class. */
+/* Takes a slot that is not warm, or one of a larger class.  In hard mode each
+ * slot comes from here, and is poison. */
 struct bl__stack *bl__stack_get_slowly(struct bl__stack_pool *pool,
                                        size_t bytes);
 
-/* Takes the slot that was given back last. */
+/* Takes the slot that was given back last.  Hard mode takes the coldest, so
+ * that who looks back finds a ruin. */
 static BL__INLINE struct bl__stack *bl__stack_get_warm(
     struct bl__stack_pool *pool, struct bl__stack_class *from) {
-    bl_link *warmest = from->warm._next;
-    bl__list_unlink(warmest);
-    warmest->_next = NULL;
+    bl_link *link = BL__HARD ? from->warm._prev : from->warm._next;
+    bl__list_unlink(link);
+    link->_next = NULL;
     from->warm_count--;
     pool->warm_count--;
-    return bl__container_of(warmest, struct bl__stack, link);
+    return bl__container_of(link, struct bl__stack, link);
 }
 
 /*
@@ -96,7 +99,8 @@ static BL__INLINE struct bl__stack *bl__stack_get_warm(
 static BL__INLINE struct bl__stack *bl__stack_get(struct bl__stack_pool *pool,
                                                   size_t bytes) {
     struct bl__stack_class *smallest = &pool->classes[0];
-    if (BL__LIKELY(bytes <= BL__STACK_BYTES_MIN && smallest->warm_count > 0)) {
+    bool is_usual = bytes <= BL__STACK_BYTES_MIN && smallest->warm_count > 0;
+    if (BL__LIKELY(is_usual && !BL__HARD)) {
         return bl__stack_get_warm(pool, smallest);
     }
     return bl__stack_get_slowly(pool, bytes);

@@ -17,14 +17,15 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/hard.h"
 #include "base/list.h"
 #include "task/scope.h"
 #include "task/switch.h"
 #include "task/task.h"
 
 enum {
-    STACKS_CACHED_MAX = 1024,
-    FAIRNESS_BUDGET = 128
+    STACKS_CACHED_MAX = BL__HARD_OR(1, 1024),
+    FAIRNESS_BUDGET = BL__HARD_OR(1, 128)
 };
 
 #if BL__CTX_HAS_TOOLS

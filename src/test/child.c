@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/hard.h"
 #include "test/case.h"
 #include "test/checkpoint.h"
 #include "test/crash.h"
@@ -20,6 +21,7 @@
 #include "test/host.h"
 #include "test/leaks.h"
 #include "test/log.h"
+#include "test/match.h"
 #include "test/memory.h"
 #include "test/probe.h"
 #include "test/schedule.h"
@@ -101,6 +103,24 @@ bl_ns bl__child_timeout(bool *is_own) {
                                                  : VIRTUAL_TIMEOUT;
 }
 
+static uint32_t choose_first(void *context, bl_choice kind, uint32_t count) {
+    (void)context;
+    (void)kind;
+    (void)count;
+    return 0;
+}
+
+/*
+ * Hard mode shuffles and switches, but not under a test that is about the
+ * order of things, or about what needs no switch: its tag says `order`.
+ */
+static void soften(bl_loop_options *loop,
+                   const struct bl__test_case *test_case) {
+    if (!BL__HARD || !bl__match_has_tag(test_case, "order")) return;
+    if (loop->choose == NULL) loop->choose = choose_first;
+    loop->fairness_budget = 128; /* the default that the header names */
+}
+
 static void run_in_loop(const struct bl__orders *orders) {
     const bl_test_options *options = &bl__test_job->test_case->test->options;
     bl_loop_options loop = {
@@ -114,6 +134,7 @@ static void run_in_loop(const struct bl__orders *orders) {
         .choose = bl__schedule_seam(),
         .on_checkpoint = bl__checkpoint_seam,
     };
+    soften(&loop, bl__test_job->test_case);
     bl__stage_run(&loop, orders);
 }
 

@@ -83,6 +83,10 @@ static bool has_tag(const char *tags, const char *word, size_t length) {
     return false;
 }
 
+bool bl__match_has_tag(const struct bl__test_case *test_case, const char *tag) {
+    return has_tag(test_case->test->options.tags, tag, strlen(tag));
+}
+
 static bool contains(const char *text, const char *word, size_t length) {
     for (; *text != '\0'; text++) {
         if (strncmp(text, word, length) == 0) return true;

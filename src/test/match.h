@@ -22,4 +22,7 @@ bool bl__match_pattern(const char *pattern,
  */
 bool bl__match_check(const char *keywords, struct bl__text *problem);
 
+/* Whether `tag` is one of the words in the tags of the test. */
+bool bl__match_has_tag(const struct bl__test_case *test_case, const char *tag);
+
 #endif

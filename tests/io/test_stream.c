@@ -596,7 +596,7 @@ TEST(a_cancelled_reader_does_not_touch_a_stream_that_is_gone, (is_tcp)) {
 
 /* In a cancelled scope every call first lets others run: one of them ends the
  * stream that the call is about to use. */
-TEST(a_stream_may_end_while_a_call_notices_its_cancellation) {
+TEST(a_stream_may_end_while_a_call_notices_its_cancellation, .tags = "order") {
     struct line line = open_line(true);
     char bytes[8];
     struct op op = op_on(line.stream, bytes, sizeof bytes);
@@ -771,7 +771,7 @@ static int tick(void *arg) {
 }
 
 /* Both ends are ready all the time, so that no call ever has to wait. */
-TEST(a_busy_connection_lets_others_run) {
+TEST(a_busy_connection_lets_others_run, .tags = "order") {
     struct line line = open_line(true);
     char bytes[1024];
     BL_GROUP_SCOPED(group);

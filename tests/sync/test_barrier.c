@@ -26,7 +26,7 @@ static bl_barrier barrier_of(size_t parties) {
 
 /* ---- rounds -------------------------------------------------------------- */
 
-TEST(a_barrier_for_one_never_waits) {
+TEST(a_barrier_for_one_never_waits, .tags = "order") {
     bl_barrier barrier = barrier_of(1);
     uint64_t before = resumes();
     CHECK_EQ(bl_barrier_wait(&barrier), 0);

@@ -40,7 +40,7 @@ TEST(set_and_clear_may_be_repeated) {
     CHECK(!bl_event_is_set(&event));
 }
 
-TEST(a_set_event_is_waited_for_without_a_switch) {
+TEST(a_set_event_is_waited_for_without_a_switch, .tags = "order") {
     bl_event event = BL_EVENT_INIT;
     bl_event_set(&event);
     uint64_t before = resumes();
@@ -62,7 +62,7 @@ TEST(a_set_event_still_yields_now_and_then) {
 
 /* ---- who wakes ----------------------------------------------------------- */
 
-TEST(everybody_wakes_in_the_order_they_came) {
+TEST(everybody_wakes_in_the_order_they_came, .tags = "order") {
     bl_event event = BL_EVENT_INIT;
     struct caller callers[] = { calls_as("a", wait_for, &event),
                                 calls_as("b", wait_for, &event),

@@ -58,7 +58,7 @@ TEST(a_future_begins_unset) {
     bl_future_done(&future);
 }
 
-TEST(a_set_future_gives_its_result_without_a_switch) {
+TEST(a_set_future_gives_its_result_without_a_switch, .tags = "order") {
     FUTURE(future);
     int answer = 42;
     void *value = NULL;
@@ -100,7 +100,7 @@ TEST(a_future_cannot_pretend_that_its_waiter_was_cancelled) {
 
 /* ---- who wakes ----------------------------------------------------------- */
 
-TEST(everybody_gets_the_result_in_the_order_they_came) {
+TEST(everybody_gets_the_result_in_the_order_they_came, .tags = "order") {
     FUTURE(future);
     struct wish wishes[] = { { &future, NULL }, { &future, NULL } };
     struct caller callers[] = { calls_as("a", await, &wishes[0]),

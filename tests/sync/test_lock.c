@@ -37,7 +37,7 @@ TEST(a_lock_begins_free_in_all_three_ways) {
     CHECK_EQ(acquire_and_release(&of_call), 0);
 }
 
-TEST(a_free_lock_is_acquired_without_a_switch) {
+TEST(a_free_lock_is_acquired_without_a_switch, .tags = "order") {
     bl_lock lock = BL_LOCK_INIT;
     uint64_t before = resumes();
     CHECK_EQ(bl_lock_acquire(&lock), 0);

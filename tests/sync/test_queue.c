@@ -93,7 +93,7 @@ TEST(a_full_and_an_empty_queue_can_be_tried) {
     }
 }
 
-TEST(a_put_or_get_that_need_not_wait_does_not_switch) {
+TEST(a_put_or_get_that_need_not_wait_does_not_switch, .tags = "order") {
     QUEUE(queue, 2);
     int item = 7;
     uint64_t before = resumes();
@@ -144,7 +144,7 @@ TEST(an_unbounded_queue_grows_and_keeps_the_order) {
 
 /* ---- hand-over ----------------------------------------------------------- */
 
-TEST(getters_are_served_in_the_order_they_came) {
+TEST(getters_are_served_in_the_order_they_came, .tags = "order") {
     QUEUE(queue, 2);
     struct deal deals[] = { { &queue, 0 }, { &queue, 0 }, { &queue, 0 } };
     struct caller callers[] = { calls_as("a", get, &deals[0]),
@@ -161,7 +161,7 @@ TEST(getters_are_served_in_the_order_they_came) {
         CHECK_EQ(deals[i].item, i + 1);
 }
 
-TEST(putters_are_served_in_the_order_they_came) {
+TEST(putters_are_served_in_the_order_they_came, .tags = "order") {
     QUEUE(queue, 1);
     struct deal deals[] = { { &queue, 2 }, { &queue, 3 } };
     struct caller callers[] = { calls_as("a", put, &deals[0]),
@@ -448,7 +448,7 @@ TEST(a_destructor_may_use_the_queue) {
 
 /* ---- unfinished work ----------------------------------------------------- */
 
-TEST(an_empty_queue_is_joined_at_once) {
+TEST(an_empty_queue_is_joined_at_once, .tags = "order") {
     QUEUE(queue, 1);
     uint64_t before = resumes();
     CHECK_EQ(bl_queue_join(&queue), 0);

@@ -32,7 +32,7 @@ static bl_sem sem_of(size_t value, size_t value_max) {
 
 /* ---- permits ------------------------------------------------------------- */
 
-TEST(permits_are_counted) {
+TEST(permits_are_counted, .tags = "order") {
     bl_sem sem = sem_of(2, 0);
     uint64_t before = resumes();
     CHECK_EQ(bl_sem_value(&sem), 2);
@@ -89,7 +89,7 @@ TEST(the_permit_may_be_released_by_another_task) {
 
 /* ---- hand-over ----------------------------------------------------------- */
 
-TEST(permits_go_to_the_longest_waiting) {
+TEST(permits_go_to_the_longest_waiting, .tags = "order") {
     bl_sem sem = sem_of(0, 0);
     struct caller callers[] = { calls_as("a", acquire, &sem),
                                 calls_as("b", acquire, &sem),

@@ -372,7 +372,8 @@ static int counts_turns(void *arg) {
     return 0;
 }
 
-TEST(each_canceled_delivery_lets_every_other_ready_task_run_once) {
+TEST(each_canceled_delivery_lets_every_other_ready_task_run_once,
+     .tags = "order") {
     int turns = 0;
     bl_task *task = NULL;
     bl_scope scope;
@@ -577,7 +578,7 @@ static int notes_its_cancel(void *arg) {
     return rc;
 }
 
-TEST(cancelled_tasks_are_woken_in_order_of_creation) {
+TEST(cancelled_tasks_are_woken_in_order_of_creation, .tags = "order") {
     static const char *const names[] = { "a", "b", "c", "d" };
     bl_group group = { 0 };
     REQUIRE_OK(bl_group_enter(&group));
@@ -602,7 +603,7 @@ static int blocks_late(void *arg) {
     return notes_its_cancel((void *)late->name);
 }
 
-TEST(the_order_of_creation_counts_not_the_order_of_blocking) {
+TEST(the_order_of_creation_counts_not_the_order_of_blocking, .tags = "order") {
     struct late first = { "a", BL_MS(30) }, second = { "b", BL_MS(20) },
                 third = { "c", BL_MS(10) };
     bl_group group = { 0 };
@@ -625,7 +626,7 @@ static int has_two_children(void *arg) {
     return bl_group_exit(&group, rc);
 }
 
-TEST(the_order_of_creation_counts_across_groups) {
+TEST(the_order_of_creation_counts_across_groups, .tags = "order") {
     bl_group group = { 0 };
     REQUIRE_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn(&group, has_two_children, "grandchild"));

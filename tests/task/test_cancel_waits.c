@@ -623,7 +623,7 @@ static void serve_join(struct things *things) {
     settle(); /* the task ends; its joiner is ready, but has not run */
 }
 
-TEST(a_join_that_was_complete_is_kept) {
+TEST(a_join_that_was_complete_is_kept, .tags = "order") {
     struct things things;
     struct waiter waiter = { &things, joins_alive, 99, 99 };
     bl_task *task = NULL;
@@ -701,7 +701,7 @@ TEST(a_descriptor_read_again_right_after_its_cancellation_is_served_once) {
 
 /* ---- one after the other woken, then cancelled --------------------------- */
 
-TEST(a_permit_given_to_a_cancelled_task_is_not_lost) {
+TEST(a_permit_given_to_a_cancelled_task_is_not_lost, .tags = "order") {
     struct things things;
     struct waiter first = { &things, wait_sem, 99, 99 };
     struct waiter second = first;

@@ -410,7 +410,7 @@ TEST(the_error_object_of_a_timeout_names_the_scope) {
 
 /* ---- the same instant ---------------------------------------------------- */
 
-TEST(a_deadline_armed_before_the_sleep_it_binds_wins_the_tie) {
+TEST(a_deadline_armed_before_the_sleep_it_binds_wins_the_tie, .tags = "order") {
     bl_scope scope;
     bl_scope_enter_timeout(&scope, BL_MS(5));
     int rc = bl_sleep(BL_MS(5));
@@ -422,7 +422,7 @@ static int reschedules(void *arg) {
     return bl_scope_reschedule(arg, bl_now() + BL_MS(5));
 }
 
-TEST(a_sleep_armed_before_the_deadline_wins_the_tie) {
+TEST(a_sleep_armed_before_the_deadline_wins_the_tie, .tags = "order") {
     bl_scope scope;
     bl_group group = { 0 };
     REQUIRE_OK(bl_group_enter(&group));
@@ -447,7 +447,8 @@ static int sets_an_event_after(void *arg) {
     return rc;
 }
 
-TEST(an_event_set_in_the_iteration_after_the_deadline_is_too_late) {
+TEST(an_event_set_in_the_iteration_after_the_deadline_is_too_late,
+     .tags = "order") {
     bl_scope scope;
     bl_event event = BL_EVENT_INIT;
     struct rival rival = { &scope, &event, BL_MS(5) };
@@ -481,7 +482,8 @@ static void set_event(void *event) {
     bl_event_set(event);
 }
 
-TEST(a_timer_that_serves_the_wait_before_the_deadline_fires_wins) {
+TEST(a_timer_that_serves_the_wait_before_the_deadline_fires_wins,
+     .tags = "order") {
     bl_scope scope;
     bl_event event = BL_EVENT_INIT;
     bl_timer timer;
@@ -495,7 +497,8 @@ TEST(a_timer_that_serves_the_wait_before_the_deadline_fires_wins) {
     CHECK(bl_scope_is_expired(&scope));
 }
 
-TEST(a_timer_that_serves_the_wait_after_the_deadline_fired_loses) {
+TEST(a_timer_that_serves_the_wait_after_the_deadline_fired_loses,
+     .tags = "order") {
     bl_scope scope;
     bl_event event = BL_EVENT_INIT;
     bl_timer timer;
@@ -508,7 +511,8 @@ TEST(a_timer_that_serves_the_wait_after_the_deadline_fired_loses) {
     CHECK_ERR(bl_scope_exit(&scope, rc), BL_ETIMEDOUT);
 }
 
-TEST(deadlines_of_one_instant_fire_in_the_order_they_were_armed) {
+TEST(deadlines_of_one_instant_fire_in_the_order_they_were_armed,
+     .tags = "order") {
     bl_group group = { 0 };
     struct kid kids[5];
     static const char *const names[] = { "a", "b", "c", "d", "e" };

@@ -92,7 +92,7 @@ TEST(a_thousand_children_are_waited_for) {
     CHECK_EQ(tasks_alive(), ALONE);
 }
 
-TEST(children_without_a_handle_leave_no_memory_behind) {
+TEST(children_without_a_handle_leave_no_memory_behind, .tags = "order") {
     bl_group group = { 0 };
     bl_loop_info early, late;
     REQUIRE_OK(bl_group_enter(&group));
@@ -249,7 +249,8 @@ TEST(a_body_that_failed_first_stands_first) {
     CHECK_EQ(group_code(1), BL_EPIPE);
 }
 
-TEST(two_children_that_fail_in_one_turn_stand_in_the_order_they_ran) {
+TEST(two_children_that_fail_in_one_turn_stand_in_the_order_they_ran,
+     .tags = "order") {
     bl_group group = { 0 };
     REQUIRE_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn(&group, kid_returns, ARG(BL_EIO)));
@@ -272,7 +273,7 @@ TEST(the_first_error_is_what_triggered_the_cancellation) {
     CHECK_EQ(bl_error_code(first), BL_EIO);
 }
 
-TEST(three_hundred_errors_are_all_kept) {
+TEST(three_hundred_errors_are_all_kept, .tags = "order") {
     enum {
         COUNT = 300
     };

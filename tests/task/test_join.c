@@ -80,7 +80,7 @@ TEST(a_cancelled_joiner_does_not_cancel_the_task) {
     bl_task_unref(task);
 }
 
-TEST(joining_a_task_that_has_ended_does_not_wait) {
+TEST(joining_a_task_that_has_ended_does_not_wait, .tags = "order") {
     bl_group group = { 0 };
     bl_task *task = NULL;
     REQUIRE_OK(bl_group_enter(&group));
@@ -106,7 +106,7 @@ static int joins(void *arg) {
     return joiner->rc;
 }
 
-TEST(any_number_of_tasks_can_join_and_wake_in_order) {
+TEST(any_number_of_tasks_can_join_and_wake_in_order, .tags = "order") {
     bl_group group = { 0 };
     bl_task *task = NULL;
     struct joiner joiners[3];
@@ -170,7 +170,7 @@ static int raises(void *arg) {
     return BL_ERR(BL_EIO, "%s", (const char *)arg);
 }
 
-TEST(an_outcome_holds_the_error_object) {
+TEST(an_outcome_holds_the_error_object, .tags = "order") {
     bl_group group = { 0 };
     bl_task *task = NULL;
     bl_outcome outcome;
@@ -309,7 +309,7 @@ TEST(waiting_for_an_error_returns_with_it) {
     bl_task_unref(tasks[1]);
 }
 
-TEST(waiting_for_tasks_that_have_ended_does_not_wait) {
+TEST(waiting_for_tasks_that_have_ended_does_not_wait, .tags = "order") {
     struct three three;
     three_spawn(&three, 0, 0, 0);
     settle();

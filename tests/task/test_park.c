@@ -260,7 +260,7 @@ static void line_end(struct line *line) {
         bl_task_unref(line->tasks[i]);
 }
 
-TEST(a_line_is_served_from_the_front) {
+TEST(a_line_is_served_from_the_front, .tags = "order") {
     struct line line;
     line_up(&line);
     for (int i = 0; i < 3; i++) {
@@ -276,7 +276,7 @@ TEST(a_line_is_served_from_the_front) {
         CHECK_EQ(line.places[i].rc, i);
 }
 
-TEST(a_cancelled_task_leaves_its_line_at_once) {
+TEST(a_cancelled_task_leaves_its_line_at_once, .tags = "order") {
     struct line line;
     line_up(&line);
     CHECK(bl_task_cancel(line.tasks[0]));
@@ -287,7 +287,7 @@ TEST(a_cancelled_task_leaves_its_line_at_once) {
     CHECK_EQ(line.places[1].rc, 0);
 }
 
-TEST(a_served_task_is_out_of_line_before_it_runs) {
+TEST(a_served_task_is_out_of_line_before_it_runs, .tags = "order") {
     struct line line;
     line_up(&line);
     bl_waitq_serve(bl_waitq_first(&line.queue), 7);
@@ -298,7 +298,7 @@ TEST(a_served_task_is_out_of_line_before_it_runs) {
     CHECK_EQ(line.places[0].rc, 7);
 }
 
-TEST(serving_all_serves_those_in_line_and_no_more) {
+TEST(serving_all_serves_those_in_line_and_no_more, .tags = "order") {
     struct line line;
     line_up(&line);
     CHECK_EQ(bl_waitq_serve_all(&line.queue, 1), 3);

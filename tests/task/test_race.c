@@ -67,7 +67,7 @@ TEST(a_race_that_all_have_lost_is_a_tree_of_errors) {
     CHECK_EQ(group_code(1), BL_EIO);
 }
 
-TEST(a_success_that_came_too_late_is_dropped) {
+TEST(a_success_that_came_too_late_is_dropped, .tags = "order") {
     struct runner fast = { .kid = { .delay = BL_MS(5), .rc = 1 } };
     struct runner late = { .kid = { .delay = BL_MS(5), .rc = 2 } };
     bl_racer racers[] = { { runs, &fast, drop }, { runs, &late, drop } };
@@ -106,7 +106,7 @@ TEST(a_cancelled_or_failed_loser_is_not_dropped) {
     CHECK_EQ(fast.drops + cancelled.drops + failed.drops, 0);
 }
 
-TEST(a_contender_that_does_not_wait_wins_over_later_ones) {
+TEST(a_contender_that_does_not_wait_wins_over_later_ones, .tags = "order") {
     struct runner first = { .kid = { .rc = 1 } };
     struct runner second = { .kid = { .rc = 2 } };
     bl_racer racers[] = { { runs, &first, drop }, { runs, &second, drop } };

@@ -28,7 +28,7 @@ TEST(the_spawner_goes_on_and_the_child_runs_later) {
     CHECK_STR(notes(), "spawner child");
 }
 
-TEST(a_child_is_readied_behind_the_tasks_that_are_ready) {
+TEST(a_child_is_readied_behind_the_tasks_that_are_ready, .tags = "order") {
     bl_group group = { 0 };
     struct kid first = { .name = "1" }, second = { .name = "2" },
                third = { .name = "3" };
@@ -158,7 +158,7 @@ TEST(a_cancelled_group_tells_a_cancelled_caller_canceled) {
     CHECK_ERR(child.rc, BL_ECANCELED);
 }
 
-TEST(a_cancelled_group_tells_a_stranger_closing) {
+TEST(a_cancelled_group_tells_a_stranger_closing, .tags = "order") {
     bl_group mine = { 0 }, theirs = { 0 };
     struct attempt stranger = { &theirs, 99, 0 };
     REQUIRE_OK(bl_group_enter(&mine));
@@ -184,7 +184,7 @@ TEST(a_group_refuses_after_a_failure) {
     CHECK_ERR(stranger.rc, BL_ECLOSING);
 }
 
-TEST(a_group_refuses_when_only_an_outer_scope_is_cancelled) {
+TEST(a_group_refuses_when_only_an_outer_scope_is_cancelled, .tags = "order") {
     bl_scope scope;
     bl_group mine = { 0 }, theirs = { 0 };
     struct attempt stranger = { &theirs, 99, 0 };
@@ -234,7 +234,7 @@ TEST(a_group_being_left_takes_children_while_something_is_alive) {
     CHECK_EQ(bl_group_exit(&mine, 0), 0);
 }
 
-TEST(a_group_being_left_with_nothing_alive_is_closed) {
+TEST(a_group_being_left_with_nothing_alive_is_closed, .tags = "order") {
     bl_group mine = { 0 }, theirs = { 0 };
     struct attempt stranger = { &theirs, 99, BL_MS(1) };
     REQUIRE_OK(bl_group_enter(&mine));

@@ -314,7 +314,7 @@ TEST(a_pending_start_keeps_the_group_open) {
     CHECK_EQ(bl_group_exit(&mine, 0), 0);
 }
 
-TEST(a_group_is_closed_once_its_pending_start_has_failed) {
+TEST(a_group_is_closed_once_its_pending_start_has_failed, .tags = "order") {
     bl_group mine = { 0 }, theirs = { 0 };
     struct starter child = { .before = BL_MS(10),
                              .is_silent = true,
@@ -404,7 +404,7 @@ TEST(starting_is_refused_like_spawning) {
     CHECK(!child.has_run);
 }
 
-TEST(starting_in_a_cancelled_group_is_refused_by_a_stranger) {
+TEST(starting_in_a_cancelled_group_is_refused_by_a_stranger, .tags = "order") {
     bl_group mine = { 0 }, theirs = { 0 };
     struct starter child = { .rc = 0 };
     struct outsider outsider = { &theirs, &child, 99 };
