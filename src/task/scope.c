@@ -135,10 +135,23 @@ int bl_scope_enter_with(bl_scope *scope, const bl_scope_options *options) {
 
 /* ---- leaving ----------------------------------------------------------- */
 
-void bl__scope_panic_order(const bl_scope *scope, const bl_task *task,
-                           const char *call) {
-    const char *innermost =
-        task != NULL ? bl__site_place(task->scope->_site) : "";
+/* Whether the innermost scope was in a function that has returned: its frame
+ * was below that of the call which is about to be refused. */
+static bool is_gone(const bl_task *task, const void *frame) {
+    const char *scope = (const char *)task->scope;
+    return scope < (const char *)frame && scope >= bl__stack_low(&task->stack);
+}
+
+void bl__scope_panic_order(const bl_scope *scope, bl_task *task,
+                           const char *call, const void *frame) {
+    const char *innermost = "";
+    if (task != NULL && is_gone(task, frame)) {
+        innermost = "(a function that has returned)";
+        task->scope = &task->base;
+        bl__list_init(&task->base._children);
+    } else if (task != NULL) {
+        innermost = bl__site_place(task->scope->_site);
+    }
     BL__MISUSE("%s: scopes are left in the reverse order of entering, by the "
                "task that entered them\n  left here: the one entered at %s\n  "
                "innermost of this task: the one entered at %s",
@@ -165,7 +178,8 @@ int bl_scope_exit(bl_scope *scope, int rc) {
     if (task == NULL || task->scope != scope ||
         scope->_role != BL__ROLE_LEXICAL ||
         scope->_state != BL__SCOPE_ENTERED) {
-        bl__scope_panic_order(scope, task, "bl_scope_exit");
+        bl__scope_panic_order(scope, task, "bl_scope_exit",
+                              __builtin_frame_address(0));
     }
     rc = bl__task_map_escaped(task, rc);
     note_expiry(scope);

@@ -30,23 +30,20 @@ static_assert(sizeof(bl_task) <= 1024,
 
 /* ---- the end ----------------------------------------------------------- */
 
-/* The frame of the scope is gone, and soon written over: what is to be said of
- * it comes by value, and the report of the tasks must not walk through it. */
+/*
+ * The open scope was in a frame that is gone: what the report needs of it was
+ * read before anything else ran on this stack, and the tree that the report
+ * shows must end above it.
+ */
 BL__NORETURN
-static void report_open_scope(bl_task *task, uint8_t role, const char *site) {
+static void panic_open(bl_task *task, bool is_group, const char *site) {
     task->scope = &task->base;
     bl__list_init(&task->base._children);
     BL__MISUSE("task \"%s\" #%llu, spawned at %s, returned with an open %s, "
                "entered at %s",
                bl_task_name(task), (unsigned long long)task->id,
-               bl_task_site(task), role == BL__ROLE_GROUP ? "group" : "scope",
-               bl__site_place(site));
-}
-
-static BL__INLINE void check_scopes(bl_task *task) {
-    const bl_scope *scope = task->scope;
-    if (BL__LIKELY(scope == &task->base)) return;
-    report_open_scope(task, scope->_role, scope->_site);
+               bl_task_site(task), is_group ? "group" : "scope",
+               site != NULL ? bl__site_place(site) : "a place now unwound");
 }
 
 /* Errors of blocks that were left early join the task's own. */
@@ -114,7 +111,7 @@ BL__NORETURN
 static BL__INLINE void finish(bl_task *task, int rc) {
     struct bl__sched *sched = task->sched;
     check_fork(task);
-    check_scopes(task);
+    BL__ASSERT(task->scope == &task->base);
     if (BL__LIKELY(is_plain_success(task, rc))) {
         task->rc = rc;
     } else {
@@ -154,7 +151,9 @@ static BL__INLINE void finish(bl_task *task, int rc) {
  * unwinder's own state was on this stack too.
  */
 static void on_unwound(bl_task **task) {
-    if (*task != NULL) finish(*task, BL_ECANCELED);
+    if (*task == NULL) return;
+    if ((*task)->scope != &(*task)->base) panic_open(*task, false, NULL);
+    finish(*task, BL_ECANCELED);
 }
 
 __attribute__((hot)) static void task_main(void *arg) {
@@ -163,6 +162,10 @@ __attribute__((hot)) static void task_main(void *arg) {
     bl__ctx_tools_enter(&task->ctx);
     int rc = task->fn(task->arg);
     unwound = NULL;
+    const bl_scope *scope = task->scope;
+    if (BL__UNLIKELY(scope != &task->base)) {
+        panic_open(task, scope->_role == BL__ROLE_GROUP, scope->_site);
+    }
     finish(task, rc);
 }
 

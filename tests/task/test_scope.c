@@ -462,7 +462,8 @@ static int forgets_a_scope(void *arg) {
     return 0;
 }
 
-TEST(a_task_that_returns_with_an_open_scope_crashes, .signal = SIGABRT) {
+TEST(a_task_that_returns_with_an_open_scope_crashes, .signal = SIGABRT,
+     .output = "returned with an open scope, entered at ") {
     bl_group group = { 0 };
     REQUIRE_OK(bl_group_enter(&group));
     CHECK_OK(bl_spawn(&group, forgets_a_scope, NULL));
@@ -474,6 +475,19 @@ TEST(leaving_a_group_with_an_inner_scope_open_crashes, .signal = SIGABRT) {
     bl_scope scope;
     REQUIRE_OK(bl_group_enter(&group));
     bl_scope_enter(&scope);
+    BL_IGNORE(bl_group_exit(&group, 0)); /* never returns */
+}
+
+__attribute__((noinline)) static void enters_and_returns(void) {
+    bl_scope scope;
+    bl_scope_enter(&scope);
+}
+
+TEST(leaving_a_scope_whose_inner_one_was_in_a_function_that_is_over_crashes,
+     .signal = SIGABRT, .output = "entered at (a function that has returned)") {
+    bl_group group = { 0 };
+    REQUIRE_OK(bl_group_enter(&group));
+    enters_and_returns();
     BL_IGNORE(bl_group_exit(&group, 0)); /* never returns */
 }
 
