@@ -126,6 +126,11 @@ static bool begins_line(const char *output, const char *found) {
     return found == output || found[-1] == '\n';
 }
 
+unsigned bl__host_share(unsigned count) {
+    unsigned share = (unsigned)(count / bl__host_slowness());
+    return share > 0 || count == 0 ? share : 1;
+}
+
 const char *bl__host_complaint(const char *output) {
     static const char *const words[] = {
         "WARNING: ThreadSanitizer: ",

@@ -46,6 +46,9 @@ bool bl__host_has_valgrind(void);
  */
 double bl__host_slowness(void);
 
+/* How many of `count` repetitions a build that is so slow has time for. */
+unsigned bl__host_share(unsigned count);
+
 /* What a sanitizer says in `output` that must fail the test, or NULL. */
 const char *bl__host_complaint(const char *output);
 

@@ -22,7 +22,8 @@ enum {
 /* ---- which job is next --------------------------------------------------- */
 
 static unsigned schedules_of(const struct bl__series *series) {
-    unsigned own = series->job.test_case->test->options.schedules;
+    unsigned own =
+        bl__host_share(series->job.test_case->test->options.schedules);
     unsigned asked = series->settings->schedules;
     return own > asked ? own : asked;
 }
