@@ -8,13 +8,14 @@ PRESET  ?= release
 PREFIX  ?= /usr/local
 DESTDIR ?=
 PYTHON  ?= python3
+RUNS    ?= 1000
 CLANG_TIDY ?= $(firstword $(foreach name,clang-tidy clang-tidy-14, \
                 $(if $(shell command -v $(name)),$(name))) clang-tidy)
 JOBS    := $(shell nproc 2>/dev/null || echo 2)
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
-.PHONY: build demo test bench check format lint docs amalgamation install \
+.PHONY: build demo test soak bench check format lint docs amalgamation install \
         clean help need-build need-demo need-test need-bench need-check \
         need-docs
 
@@ -41,6 +42,9 @@ demo: need-demo ## build and run the demonstration (ARGS="...")
 
 test: need-test ## build and run everything (LEGS="release asan", V=1)
 	@$(PYTHON) tools/run_tests $(LEGS)
+
+soak: need-test ## the tests 1,000 times in a row, until one fails (RUNS=10)
+	@$(PYTHON) tools/run_tests --repeat $(RUNS)
 
 bench: need-bench ## measure Belay and its peers (ONLY=core)
 	@$(call configure,release) >&2

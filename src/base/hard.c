@@ -16,24 +16,30 @@
 
 #    include "base/assert.h"
 
-static uint64_t seed;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static __thread uint64_t state;
 
-static void print_seed(void) {
-    fprintf(stderr, "  hard mode, BELAY_HARD_SEED=%llu\n",
-            (unsigned long long)seed);
+static uint64_t read_seed(void) {
+    const char *text = getenv("BELAY_HARD_SEED");
+    return text != NULL ? strtoull(text, NULL, 10) : 1;
 }
 
-static void read_seed(void) {
-    const char *text = getenv("BELAY_HARD_SEED");
-    seed = text != NULL ? strtoull(text, NULL, 10) : 1;
+static void print_seed(void) {
+    fprintf(stderr, "  hard mode, BELAY_HARD_SEED=%llu\n",
+            (unsigned long long)read_seed());
+}
+
+static void add_hook(void) {
     bl__panic_add_hook(print_seed);
 }
 
+bool bl__hard_is_soft(void) {
+    return read_seed() == 0;
+}
+
 void bl__hard_start(void) {
-    pthread_once(&once, read_seed);
-    state = seed;
+    pthread_once(&once, add_hook);
+    state = read_seed();
 }
 
 /* Spreads consecutive seeds over all numbers. */

@@ -43,6 +43,10 @@ enum {
 /* Begins the numbers of this thread anew, with the seed. */
 void bl__hard_start(void);
 
+/* Whether the seed is 0: nothing is shuffled, and switches and stacks are as
+ * usual.  For tests that state what is usual. */
+bool bl__hard_is_soft(void);
+
 /* Returns one of 0 to count - 1. */
 uint32_t bl__hard_random(uint32_t count);
 
@@ -63,6 +67,9 @@ static inline size_t bl__hard_part(size_t bytes) {
 #else
 
 static inline void bl__hard_start(void) {
+}
+static inline bool bl__hard_is_soft(void) {
+    return true;
 }
 static inline bool bl__hard_interrupts(void) {
     return false;

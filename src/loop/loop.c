@@ -118,9 +118,11 @@ static int check_options(const bl_loop_options *options) {
 }
 
 #if BL__HARD
-static uint32_t choose_hard(void *context, bl_choice kind, uint32_t count) {
+static uint32_t choose_hard(void *context, bl_choice kind, uint32_t count,
+                            const uint64_t *ids) {
     (void)context;
     (void)kind;
+    (void)ids;
     return bl__hard_random(count);
 }
 #endif
@@ -129,7 +131,8 @@ static uint32_t choose_hard(void *context, bl_choice kind, uint32_t count) {
 static void harden(bl_loop *loop) {
     bl__hard_start();
 #if BL__HARD
-    if (loop->options.choose == NULL) loop->options.choose = choose_hard;
+    if (loop->options.choose != NULL || bl__hard_is_soft()) return;
+    loop->options.choose = choose_hard;
 #else
     (void)loop;
 #endif

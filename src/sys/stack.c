@@ -37,8 +37,8 @@ enum {
     PAGE_BYTES = 4096,
     COLOUR_COUNT = 16,
     COLOUR_BYTES = 128,
-    SLAB_STACKS_FIRST = BL__HARD_OR(1, 16),
-    SLAB_STACKS_MAX = BL__HARD_OR(64, 4096),
+    SLAB_STACKS_FIRST = 16,
+    SLAB_STACKS_MAX = 4096,
     GUARD_BATCH_MAX = 512,
     TRIM_BATCH = 64,
     /* Half of the default vm.max_map_count of 65530 is two per guard; leave
@@ -334,7 +334,7 @@ struct bl__stack *bl__stack_get_slowly(struct bl__stack_pool *pool,
         if (++class_index == BL__STACK_CLASS_COUNT) return NULL;
     }
     struct bl__stack *stack = take(pool, class_index);
-    if (BL__HARD && stack != NULL) poison(pool, stack);
+    if (BL__HARD && !bl__hard_is_soft() && stack != NULL) poison(pool, stack);
     return stack;
 }
 

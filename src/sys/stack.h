@@ -82,7 +82,8 @@ struct bl__stack *bl__stack_get_slowly(struct bl__stack_pool *pool,
  * that who looks back finds a ruin. */
 static BL__INLINE struct bl__stack *bl__stack_get_warm(
     struct bl__stack_pool *pool, struct bl__stack_class *from) {
-    bl_link *link = BL__HARD ? from->warm._prev : from->warm._next;
+    bool is_hard = BL__HARD && !bl__hard_is_soft();
+    bl_link *link = is_hard ? from->warm._prev : from->warm._next;
     bl__list_unlink(link);
     link->_next = NULL;
     from->warm_count--;

@@ -25,7 +25,7 @@
 
 enum {
     STACKS_CACHED_MAX = BL__HARD_OR(1, 1024),
-    FAIRNESS_BUDGET = BL__HARD_OR(1, 128)
+    FAIRNESS_BUDGET = 128
 };
 
 #if BL__CTX_HAS_TOOLS
@@ -131,8 +131,8 @@ int bl_loop_open(const bl_loop_options *options, bl_loop **loop) {
     sched->ready_end = &sched->ready_first;
     sched->stack_bytes =
         options->stack_bytes > 0 ? options->stack_bytes : STACK_BYTES;
-    sched->budget = options->fairness_budget > 0 ? options->fairness_budget
-                                                 : FAIRNESS_BUDGET;
+    sched->budget = bl__hard_is_soft() ? FAIRNESS_BUDGET : 1;
+    if (options->fairness_budget > 0) sched->budget = options->fairness_budget;
     bl__stack_pool_init(&sched->stacks, sizeof(bl_task),
                         options->stacks_cached_max > 0
                             ? options->stacks_cached_max

@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/hard.h"
 #include "test/case.h"
 #include "test/checkpoint.h"
 #include "test/crash.h"
@@ -103,24 +102,6 @@ bl_ns bl__child_timeout(bool *is_own) {
                                                  : VIRTUAL_TIMEOUT;
 }
 
-static uint32_t choose_first(void *context, bl_choice kind, uint32_t count) {
-    (void)context;
-    (void)kind;
-    (void)count;
-    return 0;
-}
-
-/*
- * Hard mode shuffles and switches, but not under a test that is about the
- * order of things, or about what needs no switch: its tag says `order`.
- */
-static void soften(bl_loop_options *loop,
-                   const struct bl__test_case *test_case) {
-    if (!BL__HARD || !bl__match_has_tag(test_case, "order")) return;
-    if (loop->choose == NULL) loop->choose = choose_first;
-    loop->fairness_budget = 128; /* the default that the header names */
-}
-
 static void run_in_loop(const struct bl__orders *orders) {
     const bl_test_options *options = &bl__test_job->test_case->test->options;
     bl_loop_options loop = {
@@ -134,7 +115,6 @@ static void run_in_loop(const struct bl__orders *orders) {
         .choose = bl__schedule_seam(),
         .on_checkpoint = bl__checkpoint_seam,
     };
-    soften(&loop, bl__test_job->test_case);
     bl__stage_run(&loop, orders);
 }
 
@@ -161,6 +141,10 @@ static void prepare_for_crash(const bl_test_options *options) {
 
 void bl__child_turn_to(const struct bl__test_job *job) {
     bl__test_job = job;
+    /* Who states what is usual gets that in hard mode, too. */
+    if (bl__match_has_tag(job->test_case, "order")) {
+        setenv("BELAY_HARD_SEED", "0", 1);
+    }
     bl__log_start();
     bl__probes_start();
     bl__schedule_start(job, bl__test_settings->is_shuffled,

@@ -7,6 +7,8 @@
  * itself, the near end by tasks.  Descriptors are left as the system makes
  * them, that is blocking, unless a test says otherwise: nothing here may block
  * the loop for that.
+ *
+ *     Legs: sweep valgrind
  */
 #include <belay/test.h>
 
@@ -293,7 +295,8 @@ static int write_chunks(void *arg) {
 
 /* A blocking descriptor takes what there is room for and no more: were the
  * loop blocked, nobody would read, and the watchdog would end the test. */
-TEST(a_large_write_into_a_blocking_descriptor_does_not_block_the_loop, (kind)) {
+TEST(a_large_write_into_a_blocking_descriptor_does_not_block_the_loop, (kind),
+     .tags = "rigid") {
     int fds[2];
     size_t read_bytes = 0;
     make_kind(kind, fds);
@@ -484,7 +487,7 @@ static void close_after_wake(void *context) {
     CHECK_EQ(other, *fd);
 }
 
-TEST(a_woken_reader_does_not_touch_a_number_that_was_closed) {
+TEST(a_woken_reader_does_not_touch_a_number_that_was_closed, .tags = "rigid") {
     int fds[2];
     bl_timer timer;
     socket_pair(fds);

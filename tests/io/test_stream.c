@@ -5,6 +5,8 @@
  *
  * One side is a stream, used by tasks; the other is a plain socket, used by the
  * test itself, so that it is known what was sent and what has come.
+ *
+ *     Legs: sweep threads valgrind
  */
 #include <belay/test.h>
 
@@ -742,7 +744,8 @@ static int leave_behind(void *arg) {
     return bl_stream_take_fd(*(int *)arg, &left_behind);
 }
 
-TEST(a_stream_left_behind_by_its_loop_can_still_be_closed, .no_loop = true) {
+TEST(a_stream_left_behind_by_its_loop_can_still_be_closed, .no_loop = true,
+     .tags = "rigid") {
     int fds[2];
     bl_loop *loop;
     tcp_pair(fds);

@@ -4,6 +4,8 @@
  *
  * What one iteration does and in which order; being run, stepped, asked,
  * moved to another thread, left behind by a fork, and closed.
+ *
+ *     Legs: threads
  */
 #include <belay/test.h>
 
@@ -126,7 +128,8 @@ static int spawns_two(void *arg) {
     return rc;
 }
 
-TEST(who_becomes_ready_in_an_iteration_runs_in_the_next, .no_loop = true) {
+TEST(who_becomes_ready_in_an_iteration_runs_in_the_next, .no_loop = true,
+     .tags = "order") {
     open_quiet(BL_CLOCK_VIRTUAL);
     CHECK_OK(bl_loop_start(loop, spawns_two, NULL));
     CHECK_EQ(bl_loop_step(loop, 0), 1);
@@ -447,7 +450,7 @@ TEST(a_host_can_wait_on_the_descriptor_of_the_loop, (driver), .no_loop = true) {
     close(ends[1]);
 }
 
-TEST(a_loop_tells_about_itself, .no_loop = true) {
+TEST(a_loop_tells_about_itself, .no_loop = true, .tags = "order") {
     bl_loop_options options = quiet_options();
     options.stack_bytes = 128 * 1024;
     open_loop(&options);
@@ -481,7 +484,8 @@ static int sleeps_ten(void *arg) {
     return bl_sleep(10);
 }
 
-TEST(a_loop_can_live_by_the_clock_of_its_host, .no_loop = true) {
+TEST(a_loop_can_live_by_the_clock_of_its_host, .no_loop = true,
+     .tags = "order") {
     bl_ns now = 1000;
     bl_loop_options options = { .size = sizeof options,
                                 .now = host_clock,

@@ -94,7 +94,7 @@ TEST(a_job_can_fail) {
     CHECK_ERR(bl_to_thread(kid_returns, ARG(BL_EPIPE)), BL_EPIPE);
 }
 
-TEST(the_loop_goes_on_while_a_job_runs) {
+TEST(the_loop_goes_on_while_a_job_runs, .tags = "order") {
     struct gate gate;
     bl_group group = { 0 };
     gate_init(&gate);
@@ -142,7 +142,7 @@ static int crowds_the_pool(void *arg) {
     return bl_group_exit(&group, 0);
 }
 
-TEST(the_pool_is_bounded_and_serves_all, .no_loop = true) {
+TEST(the_pool_is_bounded_and_serves_all, .no_loop = true, .tags = "order") {
     struct gate gate;
     bl_loop_options options = quiet_options();
     options.threads_max = POOL;
@@ -171,7 +171,8 @@ static int queues_four(void *arg) {
     return bl_group_exit(&group, 0);
 }
 
-TEST(jobs_run_in_the_order_in_which_they_were_queued, .no_loop = true) {
+TEST(jobs_run_in_the_order_in_which_they_were_queued, .no_loop = true,
+     .tags = "order") {
     bl_loop_options options = quiet_options();
     options.threads_max = 1;
     CHECK_EQ(bl_run_with(queues_four, NULL, &options), 0);
@@ -220,7 +221,8 @@ static void with_one_thread(bl_task_fn *fn) {
     sem_destroy(&gate.opened);
 }
 
-TEST(a_queued_job_is_cancelled_and_a_running_one_waited_for, .no_loop = true) {
+TEST(a_queued_job_is_cancelled_and_a_running_one_waited_for, .no_loop = true,
+     .tags = "order") {
     with_one_thread(cancels_both);
 }
 
@@ -292,7 +294,7 @@ static int abandons(void *arg) {
 }
 
 TEST(an_abandoned_job_goes_on_and_the_closing_loop_waits_for_it,
-     .no_loop = true) {
+     .no_loop = true, .tags = "order") {
     struct gate gate;
     gate_init(&gate);
     CHECK_EQ(bl_run_with(abandons, &gate, NULL), 0);
@@ -318,7 +320,8 @@ static int cancels_an_owned_one_in_the_queue(void *arg) {
     return bl_group_exit(&group, 0);
 }
 
-TEST(an_owned_argument_is_dropped_if_its_job_never_runs, .no_loop = true) {
+TEST(an_owned_argument_is_dropped_if_its_job_never_runs, .no_loop = true,
+     .tags = "order") {
     with_one_thread(cancels_an_owned_one_in_the_queue);
 }
 

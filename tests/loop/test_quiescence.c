@@ -6,6 +6,8 @@
  * done outside the loop; must not be held up by descriptors on which nothing
  * is, and must move on while somebody outside is slow.  An hour of sleep that
  * takes an hour fails by the watchdog.
+ *
+ *     Legs: threads
  */
 #include <belay/test.h>
 

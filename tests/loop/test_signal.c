@@ -4,6 +4,8 @@
  *
  * A body runs in a forked child, on its main thread, with the default effect
  * of every signal.  What it saw it leaves in memory that both processes share.
+ *
+ *     Legs: threads
  */
 #include <belay/test.h>
 

@@ -201,7 +201,7 @@ TEST(at_the_end_of_time_a_loop_without_timers_is_idle, .no_loop = true) {
 
 /* ---- in which order ------------------------------------------------------ */
 
-TEST(timers_fire_by_time_and_then_by_arming, .no_loop = true) {
+TEST(timers_fire_by_time_and_then_by_arming, .no_loop = true, .tags = "order") {
     static const char *const names[] = { "a", "b", "c", "d", "e" };
     static const bl_ns due[] = { 30, 10, 30, 20, 10 };
     struct alarm alarms[5];
@@ -216,7 +216,7 @@ TEST(timers_fire_by_time_and_then_by_arming, .no_loop = true) {
     bl_loop_close(loop);
 }
 
-TEST(arming_again_is_arming_later, .no_loop = true) {
+TEST(arming_again_is_arming_later, .no_loop = true, .tags = "order") {
     struct alarm a, b;
     open_manual();
     alarm_init(&a, "a");
@@ -366,7 +366,8 @@ TEST(what_waits_for_the_next_step_can_be_stopped_and_moved, .no_loop = true) {
     bl_loop_close(loop);
 }
 
-TEST(a_callback_can_stop_one_that_is_due_together, .no_loop = true) {
+TEST(a_callback_can_stop_one_that_is_due_together, .no_loop = true,
+     .tags = "order") {
     struct alarm a, b, c;
     open_manual();
     alarm_init(&a, "a");
@@ -382,7 +383,8 @@ TEST(a_callback_can_stop_one_that_is_due_together, .no_loop = true) {
     bl_loop_close(loop);
 }
 
-TEST(a_callback_can_postpone_one_that_is_due_together, .no_loop = true) {
+TEST(a_callback_can_postpone_one_that_is_due_together, .no_loop = true,
+     .tags = "order") {
     struct alarm a, b;
     open_manual();
     alarm_init(&a, "a");
@@ -531,7 +533,8 @@ static void random_step(void) {
     }
 }
 
-TEST(ten_thousand_random_steps_agree_with_a_plain_list, .no_loop = true) {
+TEST(ten_thousand_random_steps_agree_with_a_plain_list, .no_loop = true,
+     .tags = "order") {
     open_manual();
     model = calloc(1, sizeof *model);
     REQUIRE(model != NULL);

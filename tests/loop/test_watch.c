@@ -4,6 +4,8 @@
  *
  * Most tests run a loop of their own by steps, without a task, so that each
  * iteration is one call.  All of them run once with each driver.
+ *
+ *     Legs: threads valgrind
  */
 #include <belay/test.h>
 

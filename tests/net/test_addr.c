@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/net/test_addr.c - addresses read, written, and read again
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

@@ -2,6 +2,8 @@
 /*
  * tests/net/test_listener.c - listening, accepting, and closing while one
  * accepts
+ *
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 

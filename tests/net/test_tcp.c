@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/net/test_tcp.c - connecting, and whole conversations over loopback
+ *
+ *     Legs: sweep threads valgrind
  */
 #include <belay/test.h>
 

@@ -3,7 +3,7 @@
  * tests/sync/test_barrier.c - barriers: rounds, places, and who leaves or is
  * sent away
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep
  */
 #include "sync/callers.h"
 
@@ -50,7 +50,7 @@ TEST(all_go_on_when_the_last_has_come) {
     CHECK_EQ(callers[1].rc, 1);
 }
 
-TEST(a_new_round_begins_before_the_old_one_has_run) {
+TEST(a_new_round_begins_before_the_old_one_has_run, .tags = "order") {
     bl_barrier barrier = barrier_of(2);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier) };
@@ -86,7 +86,7 @@ TEST(places_are_given_once_even_if_somebody_has_left) {
     CHECK_EQ(callers[2].rc, 1);
 }
 
-TEST(who_was_cancelled_does_not_count_even_before_it_has_run) {
+TEST(who_was_cancelled_does_not_count_even_before_it_has_run, .tags = "order") {
     bl_barrier barrier = barrier_of(2);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier) };

@@ -2,7 +2,7 @@
 /*
  * tests/sync/test_cond.c - conditions: notified or cancelled, the lock is held
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep
  */
 #include "sync/callers.h"
 

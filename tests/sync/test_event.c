@@ -3,7 +3,7 @@
  * tests/sync/test_event.c - events: who wakes, in which order, and who is left
  * alone
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep
  */
 #include "sync/callers.h"
 

@@ -3,7 +3,7 @@
  * tests/sync/test_future.c - futures: set once, by whomever, and awaited by
  * anybody
  *
- *     Legs: threads valgrind
+ *     Legs: threads valgrind sweep
  */
 #include "sync/callers.h"
 
@@ -217,7 +217,7 @@ static void setter_end(struct setter *setter) {
     REQUIRE_EQ(pthread_join(setter->thread, NULL), 0);
 }
 
-TEST(another_thread_sets_a_shared_future) {
+TEST(another_thread_sets_a_shared_future, .tags = "rigid") {
     FUTURE(future);
     struct wish wish = { &future, NULL };
     struct setter setter = { .future = &future, .rc = 6 };

@@ -2,7 +2,7 @@
 /*
  * tests/sync/test_lock.c - locks: hand-over, ownership, and owners that die
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep
  */
 #include "sync/callers.h"
 
@@ -238,7 +238,7 @@ TEST(an_owner_that_died_is_reported,
     REQUIRE_OK(bl_group_exit(&group, 0));
 }
 
-TEST(a_broken_lock_is_mended_by_initialising_it_again) {
+TEST(a_broken_lock_is_mended_by_initialising_it_again, .tags = "rigid") {
     bl_lock lock = BL_LOCK_INIT;
     struct caller owner = calls(acquire, &lock);
     BL_GROUP_SCOPED(group);
@@ -263,7 +263,7 @@ static int hold_all(void *arg) {
     return bl_lock_release(&holder->locks[1]);
 }
 
-TEST(an_owner_that_dies_breaks_exactly_what_it_owns) {
+TEST(an_owner_that_dies_breaks_exactly_what_it_owns, .tags = "rigid") {
     bl_lock locks[4] = { BL_LOCK_INIT, BL_LOCK_INIT, BL_LOCK_INIT,
                          BL_LOCK_INIT };
     struct holder holder = { locks, 3 };

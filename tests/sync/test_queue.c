@@ -3,7 +3,7 @@
  * tests/sync/test_queue.c - queues: every item in exactly one place, at any
  * time
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep
  */
 #include "sync/callers.h"
 

@@ -3,7 +3,7 @@
  * tests/sync/test_select.c - select: one branch happens, and of the others
  * nothing
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep
  */
 #include "sync/callers.h"
 
@@ -364,7 +364,7 @@ static int acquire_and_die(void *lock) {
     return rc < 0 ? rc : bl_sleep(SEC(1));
 }
 
-TEST(a_lock_that_breaks_is_a_result_of_its_branch) {
+TEST(a_lock_that_breaks_is_a_result_of_its_branch, .tags = "rigid") {
     WORLD(world);
     struct chooser chooser = { .world = world };
     struct caller callers[] = { calls(acquire_and_die, &world->lock),

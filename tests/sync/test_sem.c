@@ -2,7 +2,7 @@
 /*
  * tests/sync/test_sem.c - semaphores: permits, their bound, and who gets them
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep
  */
 #include "sync/callers.h"
 

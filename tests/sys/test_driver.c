@@ -6,6 +6,8 @@
  * of, with polls that the test sets by hand.  Local sockets, pipes and event
  * counters deliver inside the sender's call, so a `wait` of no time at all
  * finds what was sent before it.
+ *
+ *     Legs: threads valgrind
  */
 #include <belay/test.h>
 #include <fcntl.h>

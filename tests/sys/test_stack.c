@@ -90,7 +90,8 @@ TEST(tops_of_neighbours_differ_in_their_low_bits, .no_loop = true) {
 
 /* ---- warm and cold ------------------------------------------------------- */
 
-TEST(the_stack_that_was_given_back_last_is_taken_first, .no_loop = true) {
+TEST(the_stack_that_was_given_back_last_is_taken_first, .no_loop = true,
+     .tags = "order") {
     open_pool(SOME);
     struct bl__stack *first = get(SMALL);
     struct bl__stack *second = get(SMALL);

@@ -6,6 +6,8 @@
  * tasks cancelled before they ran, results and errors of cancelled tasks, the
  * point of scheduling in every delivery, and who counts as cancelled.  What
  * every single kind of wait does is in test_cancel_waits.c.
+ *
+ *     Legs: sweep threads valgrind
  */
 #include <belay/test.h>
 
@@ -294,7 +296,8 @@ static int sleeps_and_looks(void *arg) {
     return sleeper->second;
 }
 
-TEST(a_sleep_that_is_over_is_not_undone_by_a_cancel_of_the_same_turn) {
+TEST(a_sleep_that_is_over_is_not_undone_by_a_cancel_of_the_same_turn,
+     .tags = "order") {
     struct sleeper sleeper = { .delay = BL_MS(5) };
     bl_task *task = NULL;
     bl_group group = { 0 };

@@ -6,6 +6,8 @@
  * BL_ECANCELED at entry, without effect, even if it need not wait.  Cancelled
  * before it was served, it did not happen.  Cancelled after it was served, it
  * keeps its result, and the cancellation shows at the next wait.
+ *
+ *     Legs: threads
  */
 #include <belay/test.h>
 

@@ -5,6 +5,8 @@
  * A daemon does not keep its group open.  It lives until the body and the
  * normal children are gone, whatever became of them, and is cancelled last; a
  * daemon that fails is a failure of the group.
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

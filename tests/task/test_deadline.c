@@ -7,6 +7,8 @@
  * entry, the two ends of the range of time, things that happen in the same
  * instant, rescheduling, the effective deadline, and the function forms
  * bl_timeout_run and bl_wait_for.
+ *
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 
@@ -483,7 +485,7 @@ static void set_event(void *event) {
 }
 
 TEST(a_timer_that_serves_the_wait_before_the_deadline_fires_wins,
-     .tags = "order") {
+     .tags = "rigid order") {
     bl_scope scope;
     bl_event event = BL_EVENT_INIT;
     bl_timer timer;
@@ -498,7 +500,7 @@ TEST(a_timer_that_serves_the_wait_before_the_deadline_fires_wins,
 }
 
 TEST(a_timer_that_serves_the_wait_after_the_deadline_fired_loses,
-     .tags = "order") {
+     .tags = "rigid order") {
     bl_scope scope;
     bl_event event = BL_EVENT_INIT;
     bl_timer timer;

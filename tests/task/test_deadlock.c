@@ -4,6 +4,8 @@
  *
  * The report, the cancellation of the root, the result of the run; and every
  * source of a wake-up that must keep a program from being called dead.
+ *
+ *     Legs: threads
  */
 #include <belay/test.h>
 

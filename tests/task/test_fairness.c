@@ -5,6 +5,8 @@
  *
  * A call that need not wait does not switch, until the task has made 128 such
  * calls in a row; then it goes to the end of the line.
+ *
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 
@@ -132,18 +134,9 @@ static int budget_of_eight(void *arg) {
     return bl_group_exit(&group, rc);
 }
 
-/* Whoever shuffles ready tasks gives turns to one of them twice. */
-static uint32_t choose_first(void *context, bl_choice kind, uint32_t count) {
-    (void)context;
-    (void)kind;
-    (void)count;
-    return 0;
-}
-
-TEST(the_budget_is_an_option_of_the_loop) {
+TEST(the_budget_is_an_option_of_the_loop, .tags = "order") {
     int runs = 0;
     bl_loop_options options = quiet_options();
-    options.choose = choose_first;
     options.fairness_budget = 8;
     CHECK_EQ(run_elsewhere(budget_of_eight, &runs, &options), 0);
     CHECK_GE(runs, 9);

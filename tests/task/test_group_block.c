@@ -8,6 +8,8 @@
  * too: children are cancelled and joined, their errors wait for the next
  * boundary, and a BL_ECANCELED that escaped becomes what its scope would have
  * made of it.  BL_SHIELD is in test_shield.c.
+ *
+ *     Legs: threads
  */
 #include <belay/test.h>
 

@@ -6,6 +6,8 @@
  * Join has two channels: its own result says whether the waiting worked, the
  * outcome says how the task ended; the one never looks like the other.  Also
  * waiting for several tasks, asking without waiting, and results.
+ *
+ *     Legs: threads valgrind
  */
 #include <belay/test.h>
 

@@ -2,6 +2,8 @@
 /*
  * tests/task/test_local.c - task-local values: inherited at spawn, private
  * afterwards
+ *
+ *     Legs: sweep threads valgrind
  */
 #include <belay/test.h>
 

@@ -117,8 +117,8 @@ static const char *why_not_a_million(void) {
 PARAM(bool, is_old_kernel, false, true);
 
 TEST(a_million_tasks_sleep_at_once_and_are_cancelled_and_joined,
-     (is_old_kernel), .no_loop = true, .tags = "slow", .watchdog = SEC(100),
-     .skip_if = why_not_a_million) {
+     (is_old_kernel), .no_loop = true, .tags = "order slow",
+     .watchdog = SEC(100), .skip_if = why_not_a_million) {
     struct crowd crowd = { .count = MILLION };
     if (is_old_kernel) refuse_light_guards();
     run_crowd(&crowd);
@@ -128,13 +128,14 @@ TEST(a_million_tasks_sleep_at_once_and_are_cancelled_and_joined,
 /* ---- many ---------------------------------------------------------------- */
 
 TEST(many_tasks_sleep_at_once_and_are_cancelled_by_their_group, (is_old_kernel),
-     .no_loop = true) {
+     .no_loop = true, .tags = "order") {
     struct crowd crowd = { .count = MANY };
     if (is_old_kernel) refuse_light_guards();
     run_crowd(&crowd);
 }
 
-TEST(many_tasks_sleep_at_once_and_are_joined_one_by_one, .no_loop = true) {
+TEST(many_tasks_sleep_at_once_and_are_joined_one_by_one, .no_loop = true,
+     .tags = "order") {
     struct crowd crowd = { .count = MANY };
     crowd.tasks = calloc(MANY, sizeof(bl_task *));
     REQUIRE(crowd.tasks != NULL);

@@ -6,6 +6,8 @@
  * Every call that may wait says BL_ENOLOOP on a thread without a loop, in a
  * thread job and in a forked child, and BL_ENOTASK in a callback of the loop.
  * What leaves the process in no state to go on ends it with a report.
+ *
+ *     Legs: threads
  */
 #include <belay/test.h>
 

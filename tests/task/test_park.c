@@ -5,6 +5,8 @@
  *
  * The protocol that every lock and stream is built on: when the hook is asked,
  * how often, what its answers mean, and what a wake-up carries.
+ *
+ *     Legs: valgrind
  */
 #include <belay/test.h>
 

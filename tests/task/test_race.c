@@ -2,6 +2,8 @@
 /*
  * tests/task/test_race.c - bl_race: the first success wins, the others are
  * cancelled
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -116,7 +118,7 @@ TEST(a_contender_that_does_not_wait_wins_over_later_ones, .tags = "order") {
     CHECK_EQ(second.drops, 1); /* it was accepted, so it ran */
 }
 
-TEST(a_race_of_one) {
+TEST(a_race_of_one, .tags = "rigid") {
     struct runner only = { .kid = { .delay = BL_MS(5), .rc = 4 } };
     bl_racer racers[] = { { runs, &only, drop } };
     CHECK_EQ(bl_race(racers, 1, NULL), 4);

@@ -7,7 +7,7 @@
  * else, when several are cancelled, expired or shielded; misuse of the order;
  * tokens.  Deadlines have a file of their own, and so have shields.
  *
- *     Legs: valgrind
+ *     Legs: valgrind sweep threads
  */
 #include <belay/test.h>
 

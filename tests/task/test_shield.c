@@ -6,6 +6,8 @@
  * What a shield keeps out (cancellation and deadlines of enclosing scopes) and
  * what it does not (its own bound, scopes inside it, a forced cancellation);
  * what happens when it is left; who inherits it.
+ *
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 

@@ -2,6 +2,8 @@
 /*
  * tests/task/test_slot.c - the current error of a task, and clauses that deal
  * with it
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -78,7 +80,7 @@ TEST(a_message_may_quote_the_error_that_it_replaces) {
               "gave up: line 7 is broken");
 }
 
-TEST(a_message_may_be_of_any_length) {
+TEST(a_message_may_be_of_any_length, .tags = "rigid") {
     CHECK_ERR(BL_ERR(BL_EIO, "%5000d", 1), BL_EIO);
     CHECK_EQ(strlen(bl_error_message(bl_error_current(BL_EIO))), 1023);
     bl_error_note(BL_EIO, "%5000d", 2);

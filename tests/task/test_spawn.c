@@ -6,6 +6,8 @@
  * The refusals of a group in each of its states and who is told what; owned
  * and copied arguments; options; names and places; handles that outlive the
  * group.
+ *
+ *     Legs: sweep threads valgrind
  */
 #include <belay/test.h>
 
@@ -518,7 +520,7 @@ static int needs_stack(void *arg) {
     return buffer[0] + buffer[sizeof(buffer) - 1];
 }
 
-TEST(a_child_can_have_a_larger_stack) {
+TEST(a_child_can_have_a_larger_stack, .tags = "rigid") {
     bl_group group = { 0 };
     bl_task *task = NULL;
     bl_outcome outcome;

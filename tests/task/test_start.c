@@ -6,6 +6,8 @@
  * failure is the caller's result and not the group's.  From then on it is an
  * ordinary child.  Each way in which the two sides can end, cancel each other,
  * or come too late.
+ *
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 
@@ -142,7 +144,8 @@ static int raises(void *arg) {
     return BL_ERR(BL_EIO, "port %d is taken", (int)NUMBER(arg));
 }
 
-TEST(the_error_of_a_failed_start_is_the_caller_s_current_error) {
+TEST(the_error_of_a_failed_start_is_the_caller_s_current_error,
+     .tags = "rigid") {
     bl_group group = { 0 };
     REQUIRE_OK(bl_group_enter(&group));
     CHECK_ERR(bl_start(&group, raises, ARG(80), NULL), BL_EIO);

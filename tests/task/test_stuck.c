@@ -3,6 +3,8 @@
  * task/test_stuck.c - cancelled tasks whose wait goes on are named, in time
  *
  * The loop is stepped by hand and lives by a clock that is moved by hand.
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

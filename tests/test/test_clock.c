@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test/test_clock.c - settle, advance, eventually, never, within, takes
+ *
+ *     Legs: threads
  */
 #include <fcntl.h>
 #include <pthread.h>

@@ -3,6 +3,8 @@
  * test/test_wrap.c - the system's clocks and sleeps, beside a virtual clock
  *
  * CMake links this program with belay::test_wrap_time.
+ *
+ *     Legs: threads
  */
 #include <pthread.h>
 #include <sys/time.h>

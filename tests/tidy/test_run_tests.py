@@ -10,9 +10,11 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from contextlib import redirect_stdout
 from io import StringIO
+from unittest import mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -112,6 +114,42 @@ class Programs(unittest.TestCase):
         with redirect_stdout(StringIO()):
             counts = runner.run_programs([("x", None, [])], "leg")
         self.assertEqual(str(counts), "0 passed, 1 failed")
+
+
+class Repeat(unittest.TestCase):
+    """Made-up programs that note each run: what `make soak` does."""
+
+    def repeat(self, script, times):
+        runner = driver.Runner(driver.parse(["-j1"]))
+        with tempfile.NamedTemporaryFile() as notes:
+            command = ["sh", "-c", script, "x", notes.name]
+            runner.build = lambda _preset: "nowhere"
+            runner.tests_of = lambda _directory: [("program", command, [])]
+            said = StringIO()
+            with redirect_stdout(said), mock.patch.object(
+                    driver, "uring_refusal", lambda: None):
+                status = driver.run_repeat(runner, times)
+            return (status, said.getvalue(),
+                    notes.read().decode().split("\n")[:-1])
+
+    def test_every_run_has_its_seed_and_both_drivers(self):
+        status, said, notes = self.repeat(
+            "echo $BELAY_DRIVER $BELAY_TEST_ARGS >>$1;"
+            "echo '2 passed, 0 failed'", 2)
+        self.assertEqual(status, 0)
+        self.assertEqual(notes, ["epoll --seed 1", "uring --seed 1",
+                                 "epoll --seed 2", "uring --seed 2"])
+        self.assertEqual(said.split("\n")[-2], "8 passed, 0 failed")
+
+    def test_the_first_failure_is_the_last_run(self):
+        status, said, notes = self.repeat(
+            "echo x >>$1; test $(wc -l <$1) -lt 3 || exit 1;"
+            "echo '2 passed, 0 failed'", 5)
+        self.assertEqual(status, 1)
+        self.assertEqual(len(notes), 3)
+        self.assertIn("program (run 2 of 5, epoll): exit status 1", said)
+        self.assertIn("BELAY_DRIVER=epoll BELAY_TEST_ARGS='--seed 2'", said)
+        self.assertEqual(said.split("\n")[-2], "4 passed, 1 failed")
 
 
 class WholeRun(unittest.TestCase):

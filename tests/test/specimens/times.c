@@ -110,7 +110,7 @@ TEST(polls) {
     BL_IGNORE(bl_group_exit(&group, 0));
 }
 
-TEST(polls_with_a_limit, .timeout = SEC(3600)) {
+TEST(polls_with_a_limit, .timeout = SEC(3600), .tags = "order") {
     bool is_done = false;
     BL_IGNORE(poll_often(&is_done));
 }
