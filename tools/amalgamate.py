@@ -141,6 +141,8 @@ def file_scope_names(text):
             names.setdefault(tag.group(1), item.line)
         if re.match(r"(typedef )?enum\b", code) and "{" in code:
             inside = code[code.index("{") + 1:code.rindex("}")]
+            while re.search(r"\([^()]*\)", inside):
+                inside = re.sub(r"\([^()]*\)", "", inside)
             for name in re.findall(r"(?:^|,)\s*(\w+)", inside):
                 names.setdefault(name, item.line)
         if code.startswith("typedef"):
@@ -153,6 +155,7 @@ def file_scope_names(text):
 
 
 def static_name(code):
+    code = re.sub(r"\b_Atomic\([^()]*\)", " ", code)
     head = re.split(r"[={;]", ctext.ATTRIBUTE.sub(" ", code), maxsplit=1)[0]
     if "(" in head:
         return ctext.declared_name(head)

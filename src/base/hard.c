@@ -24,13 +24,13 @@ static uint64_t read_seed(void) {
     return text != NULL ? strtoull(text, NULL, 10) : 1;
 }
 
-static void print_seed(void) {
+static void print_hard_seed(void) {
     fprintf(stderr, "  hard mode, BELAY_HARD_SEED=%llu\n",
             (unsigned long long)read_seed());
 }
 
-static void add_hook(void) {
-    bl__panic_add_hook(print_seed);
+static void add_seed_hook(void) {
+    bl__panic_add_hook(print_hard_seed);
 }
 
 bool bl__hard_is_soft(void) {
@@ -38,7 +38,7 @@ bool bl__hard_is_soft(void) {
 }
 
 void bl__hard_start(void) {
-    pthread_once(&once, add_hook);
+    pthread_once(&once, add_seed_hook);
     state = read_seed();
 }
 

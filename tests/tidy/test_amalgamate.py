@@ -145,6 +145,8 @@ class Amalgamate(unittest.TestCase):
                      "enum { zero, number };\n",
                      "typedef int number;\n",
                      "static __thread int number = 3;\n",
+                     "static _Atomic(int) number;\n",
+                     "enum { zero = Z((1), 2), number };\n",
                      "static int number(void);\n"):
             with self.subTest(text=text):
                 status, said = self.make({**LIBRARY, "src/task/x.c": text})
@@ -154,6 +156,7 @@ class Amalgamate(unittest.TestCase):
 
     def test_no_collision(self):
         for text in ("#define number 3\n", "extern int number;\n",
+                     "enum { zero = Z(1, number) };\n",
                      "static int f(void) {\n    int number = 3;\n"
                      "    return number;\n}\n",
                      "static_assert(sizeof(number), \"x\");\n"):
