@@ -11,10 +11,17 @@
 
 #include <belay/loop.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern void __asan_init(void) __attribute__((weak));
@@ -124,6 +131,54 @@ static bool begins_line(const char *output, const char *found) {
     while (found > output && strchr("=0123456789", found[-1]) != NULL)
         found--;
     return found == output || found[-1] == '\n';
+}
+
+/* ---- the end of a child -------------------------------------------------- */
+
+/* Not on the heap, where it would be a leak of each child that is forked. */
+static struct vigil {
+    atomic_bool is_kept;
+    int pid;
+    int fd; /* the thread's own: its twin may be closed any time */
+} vigils[256];
+
+static void *keep_vigil(void *arg) {
+    struct vigil *vigil = arg;
+    const uint64_t one = 1;
+    siginfo_t info;
+    BL_IGNORE(waitid(P_PID, (id_t)vigil->pid, &info, WEXITED | WNOWAIT));
+    BL_IGNORE(write(vigil->fd, &one, sizeof one) < 0);
+    close(vigil->fd);
+    atomic_store(&vigil->is_kept, false);
+    return NULL;
+}
+
+/* Old kernels have no pidfd, and Valgrind does not know it: a thread waits. */
+static int start_vigil(int pid) {
+    pthread_t thread;
+    struct vigil *vigil = vigils;
+    while (atomic_exchange(&vigil->is_kept, true)) {
+        if (++vigil == vigils + sizeof vigils / sizeof *vigils) return -1;
+    }
+    int fd = eventfd(0, EFD_CLOEXEC);
+    vigil->pid = pid;
+    vigil->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* fails if the eventfd did */
+    if (vigil->fd >= 0 &&
+        pthread_create(&thread, NULL, keep_vigil, vigil) == 0) {
+        pthread_detach(thread);
+        return fd;
+    }
+    if (vigil->fd >= 0) close(vigil->fd);
+    if (fd >= 0) close(fd);
+    atomic_store(&vigil->is_kept, false);
+    return -1;
+}
+
+int bl__host_end_fd(int pid) {
+    int fd = -1;
+    errno = ENOSYS;
+    if (!bl__host_has_valgrind()) fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return fd >= 0 || errno == EMFILE ? fd : start_vigil(pid);
 }
 
 unsigned bl__host_share(unsigned count) {

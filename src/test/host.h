@@ -46,6 +46,12 @@ bool bl__host_has_valgrind(void);
  */
 double bl__host_slowness(void);
 
+/*
+ * Returns a descriptor that becomes readable when the child `pid` has ended,
+ * which must not have been waited for; or -1 with errno set.
+ */
+int bl__host_end_fd(int pid);
+
 /* How many of `count` repetitions a build that is so slow has time for. */
 unsigned bl__host_share(unsigned count);
 

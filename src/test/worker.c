@@ -25,7 +25,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -207,7 +206,7 @@ static bool start(struct bl__worker *worker,
     }
     bl__orphans_except(worker->pid);
     setpgid(worker->pid, worker->pid);
-    worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
+    worker->pid_fd = bl__host_end_fd(worker->pid);
     if (worker->pid_fd >= 0) return true;
     int error = errno;
     kill(worker->pid, SIGKILL);
