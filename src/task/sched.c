@@ -104,6 +104,7 @@ void bl__sched_run_ready(bl_loop *loop) {
     struct bl__sched *sched = bl__sched_of(loop);
     BL__ASSERT(sched->current == NULL);
 
+    if (BL__WATCHES_STEPS) bl__steps_begin(sched);
     if (sched->ready_first != NULL) sched->batch_end = sched->ready_end;
     while (sched->batch_end != NULL) {
         bl__ctx_switch(&sched->loop_ctx, bl__next_context(sched));

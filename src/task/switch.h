@@ -63,6 +63,7 @@ static BL__INLINE bl_task *bl__ready_pop(struct bl__sched *sched) {
 
 /* Who runs next: a task, or the loop. */
 static BL__INLINE struct bl__ctx *bl__next_context(struct bl__sched *sched) {
+    if (BL__WATCHES_STEPS) bl__step_end(sched);
     if (sched->batch_end == NULL) {
         if (sched->ready_first == NULL || !bl__loop_is_quiet(&sched->loop)) {
             sched->current = NULL;

@@ -134,6 +134,9 @@ struct bl__sched {
     uint64_t last_id;
     uint64_t alive_count;
     size_t stack_bytes;
+    bl_ns step_began; /* these three for BL__WATCHES_STEPS */
+    bl_ns cpu_began;
+    long blockings_before;
     bl_ns stuck_since;  /* while the loop has a review due */
     size_t stuck_count; /* cancelled waits that go on */
     void *alt_stack;    /* for the report of a stack overflow */
@@ -226,6 +229,16 @@ void bl__start_child_done(bl_task *task);
 /* ---- local.c */
 struct bl__locals *bl__locals_ref(struct bl__locals *locals);
 void bl__locals_unref(struct bl__locals *locals);
+
+/* ---- slow.c: in builds with audits, but not under tools that slow us down */
+#if defined(BELAY_AUDIT) && BELAY_AUDIT && !BL__CTX_HAS_TOOLS
+#    define BL__WATCHES_STEPS 1
+#else
+#    define BL__WATCHES_STEPS 0
+#endif
+void bl__steps_begin(struct bl__sched *sched);
+/* The current task gives way, for now or for good. */
+void bl__step_end(struct bl__sched *sched);
 
 /* ---- stuck.c */
 /* A cancelled task goes on waiting: has the loop look again later. */
