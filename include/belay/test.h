@@ -122,6 +122,7 @@
 #        define T_RUN           BL_TEST_SCOPE_RUN
 #        define T_CANCEL        BL_TEST_SWEEP_CANCEL
 #        define T_OOM           BL_TEST_SWEEP_OOM
+#        define T_IO            BL_TEST_SWEEP_IO
 #    endif
 #elif defined(__cplusplus) && !defined(BL_TEST_NO_SHORT_NAMES)
 #    define TEST    BL_TEST

@@ -144,12 +144,12 @@ static void bury(struct bl__anchor *anchor) {
 
 void bl__anchor_start(struct bl__anchor *anchor,
                       const struct bl__test_settings *settings) {
-    const struct bl__test_job job = { .test_case = &anchor->test_case };
+    const struct bl__test_job job = { .test_case = &anchor->test_case,
+                                      .schedule.seed = settings->seed };
     struct bl__test_settings own = *settings;
     if (!anchor->is_needed) return;
     own.timeout = 0;
     own.isolation = BL__ISOLATE_AUTO;
-    own.is_shuffled = false;
     run.is_here = true; /* in the child */
     bool has_started = bl__worker_start_anchor(&anchor->worker, &own, &job);
     run.is_here = false;

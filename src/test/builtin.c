@@ -192,7 +192,7 @@ void bl_test_rng_fill(bl_test_rng *rng, void *buffer, size_t bytes) {
 
 FIXTURE_DEF(t_rng) {
     bl_test_rng rng = {
-        ._state = bl__random_seed(bl__test_settings->seed,
+        ._state = bl__random_seed(bl__test_job->schedule.seed,
                                   bl__test_job->test_case->id),
     };
     YIELD(&rng);

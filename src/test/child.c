@@ -16,6 +16,7 @@
 #include "test/case.h"
 #include "test/checkpoint.h"
 #include "test/crash.h"
+#include "test/faults.h"
 #include "test/fixture.h"
 #include "test/host.h"
 #include "test/leaks.h"
@@ -25,6 +26,7 @@
 #include "test/probe.h"
 #include "test/schedule.h"
 #include "test/stage.h"
+#include "test/trace.h"
 #include "test/unwind.h"
 #include "test/virtual.h"
 
@@ -114,6 +116,7 @@ static void run_in_loop(const struct bl__orders *orders) {
         .stack_bytes = options->stack_bytes,
         .choose = bl__schedule_seam(),
         .on_checkpoint = bl__checkpoint_seam,
+        .on_io = bl__faults_seam(),
     };
     bl__stage_run(&loop, orders);
 }
@@ -147,8 +150,7 @@ void bl__child_turn_to(const struct bl__test_job *job) {
     }
     bl__log_start();
     bl__probes_start();
-    bl__schedule_start(job, bl__test_settings->is_shuffled,
-                       bl__test_settings->seed);
+    bl__schedule_start(job);
 }
 
 static void begin(const struct bl__test_settings *settings,
@@ -157,6 +159,7 @@ static void begin(const struct bl__test_settings *settings,
     bl__test_settings = settings;
     bl__test_record = record;
     bl__child_turn_to(job);
+    if (job->mode == BL__JOB_AGAIN) bl__trace_shift_heap();
     if (settings->isolation != BL__ISOLATE_NONE) {
         prepare_for_crash(&job->test_case->test->options);
     }
@@ -164,6 +167,8 @@ static void begin(const struct bl__test_settings *settings,
 
 static void end(void) {
     const bl_test_options *options = &bl__test_job->test_case->test->options;
+    bl__schedule_end();
+    if (bl__test_job->is_traced) bl__trace_end();
     atomic_store(&bl__test_record->phase, BL__PHASE_LEAKS);
     if (!options->may_leak && !bl__test_record->is_unwound) bl__leaks_check();
     bl__record_finish();

@@ -58,6 +58,9 @@ unsigned bl__host_share(unsigned count);
 /* What a sanitizer says in `output` that must fail the test, or NULL. */
 const char *bl__host_complaint(const char *output);
 
+/* Whether this process runs under Valgrind. */
+bool bl__host_has_valgrind(void);
+
 /* Whether AddressSanitizer reports faults in this process. */
 bool bl__host_has_asan(void);
 

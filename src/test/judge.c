@@ -5,6 +5,7 @@
  * The record says what the test knows about itself, and the status of the
  * process and its output say what it cannot know.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,6 +14,11 @@
 #include "test/crash.h"
 #include "test/host.h"
 #include "test/worker.h"
+
+enum {
+    CULPRIT_FUNCTIONS = 2,
+    FRAMES_OF_HANDLER = 2 /* and what the system puts behind it */
+};
 
 /* Only the first line of `what` counts. */
 void bl__worker_blame(struct bl__worker *worker, const char *what) {
@@ -32,9 +38,29 @@ void bl__worker_blame(struct bl__worker *worker, const char *what) {
     bl__text_add(&text, "%.*s", length < 100 ? length : 100, what);
 }
 
+void bl__worker_detail(struct bl__worker *worker, const char *details) {
+    struct bl__test_record *record = worker->record;
+    struct bl__text text = {
+        .data = record->text,
+        .bytes = sizeof record->text,
+        .length = record->text_length,
+    };
+    bl__text_add_lines(&text, "    ", details);
+    record->text_length = text.length;
+}
+
+/* The place of a fault: the jobs of one runner have the same addresses. */
+static void add_fault(struct bl__test_record *record) {
+    size_t length = strlen(record->culprit);
+    if (record->crash_frame_count < FRAMES_OF_HANDLER + 1) return;
+    snprintf(record->culprit + length, sizeof record->culprit - length,
+             " at %p", record->crash_frames[FRAMES_OF_HANDLER]);
+}
+
 static enum bl__verdict judge_signal(struct bl__worker *worker, int number) {
     char text[160];
     struct bl__test_record *record = worker->record;
+    bool is_first = record->headline[0] == '\0';
     int expected = worker->job.test_case->test->options.signal;
     if (number == expected && record->failure_count == 0) {
         return BL__VERDICT_PASSED;
@@ -49,6 +75,7 @@ static enum bl__verdict judge_signal(struct bl__worker *worker, int number) {
                  strsignal(number));
     }
     bl__worker_blame(worker, text);
+    if (is_first && number != SIGABRT) add_fault(record);
     if (expected != 0 && expected != number) {
         snprintf(text, sizeof text, "  SIG%s was expected",
                  sigabbrev_np(expected) ? sigabbrev_np(expected) : "?");
@@ -76,13 +103,43 @@ static enum bl__verdict judge_outcome(const struct bl__test_record *record) {
     return BL__VERDICT_PASSED;
 }
 
+/* Adds the first functions that are not the sanitizer's own. */
+static void add_functions(struct bl__text *text, const char *stack) {
+    for (int count = 0; count < CULPRIT_FUNCTIONS; count++) {
+        do {
+            stack = strstr(stack, " in ");
+            if (stack == NULL) return;
+            stack += strlen(" in ");
+        } while (strncmp(stack, "__", 2) == 0);
+        bl__text_add(text, " in %.*s", (int)strcspn(stack, " \n"), stack);
+    }
+}
+
+/*
+ * Blames what a sanitizer says.  Addresses and numbers of processes are other
+ * ones each time, so what tells failures apart is their kind and the place.
+ */
+static enum bl__verdict judge_complaint(struct bl__worker *worker,
+                                        const char *complaint) {
+    struct bl__test_record *record = worker->record;
+    bool is_first = record->headline[0] == '\0';
+    bl__worker_blame(worker, complaint);
+    if (!is_first) return BL__VERDICT_CRASHED;
+    const char *end = strstr(complaint, " on ");
+    size_t line = strcspn(complaint, "\n");
+    size_t kind = end != NULL ? (size_t)(end - complaint) : line;
+    struct bl__text text = bl__text_in(record->culprit, sizeof record->culprit);
+    bl__text_add(&text, "%.*s", (int)(kind < line ? kind : line), complaint);
+    add_functions(&text, complaint + line);
+    return BL__VERDICT_CRASHED;
+}
+
 /* A sanitizer may have complained, and let the process go on. */
 static enum bl__verdict judge_idle(struct bl__worker *worker) {
     const char *complaint =
         worker->output != NULL ? bl__host_complaint(worker->output) : NULL;
     if (complaint == NULL) return judge_outcome(worker->record);
-    bl__worker_blame(worker, complaint);
-    return BL__VERDICT_CRASHED;
+    return judge_complaint(worker, complaint);
 }
 
 static enum bl__verdict judge(struct bl__worker *worker) {
@@ -96,8 +153,7 @@ static enum bl__verdict judge(struct bl__worker *worker) {
     bool is_expected = WIFSIGNALED(worker->status) &&
                        WTERMSIG(worker->status) == options->signal;
     if (complaint != NULL && !is_expected) {
-        bl__worker_blame(worker, complaint);
-        return BL__VERDICT_CRASHED;
+        return judge_complaint(worker, complaint);
     }
     if (WIFSIGNALED(worker->status)) {
         return judge_signal(worker, WTERMSIG(worker->status));

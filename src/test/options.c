@@ -14,6 +14,10 @@
 
 #include "test/host.h"
 
+enum {
+    DEPTH_MAX = 16 /* of a schedule */
+};
+
 /* ---- values ------------------------------------------------------------- */
 
 static bool read_count(const char *text, long least, long *number) {
@@ -151,14 +155,55 @@ static bool set_scale(struct bl__test_settings *settings, const char *value) {
 
 static bool set_schedule(struct bl__test_settings *settings,
                          const char *value) {
-    settings->is_shuffled = strcmp(value, "random") == 0;
-    return settings->is_shuffled || strcmp(value, "fifo") == 0;
+    static const struct {
+        const char *word;
+        enum bl__schedule_kind kind;
+        bool has_depth;
+    } kinds[] = { { "fifo", BL__SCHEDULE_FIFO, false },
+                  { "random", BL__SCHEDULE_RANDOM, false },
+                  { "pct", BL__SCHEDULE_PCT, true },
+                  { "dfs", BL__SCHEDULE_DFS, true } };
+    size_t length = strcspn(value, ":");
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strlen(kinds[i].word) != length) continue;
+        if (strncmp(kinds[i].word, value, length) != 0) continue;
+        long depth = 0;
+        bool has_depth = value[length] == ':';
+        if (has_depth != kinds[i].has_depth) return false;
+        if (has_depth && !read_count(value + length + 1, 1, &depth)) {
+            return false;
+        }
+        if (depth > DEPTH_MAX) return false;
+        settings->schedule = kinds[i].kind;
+        settings->depth = (unsigned)depth;
+        return true;
+    }
+    return false;
 }
 
 static bool set_explore(struct bl__test_settings *settings, const char *value) {
     long count;
     if (!read_count(value, 0, &count)) return false;
     settings->schedules = (unsigned)count;
+    return true;
+}
+
+static bool set_explore_time(struct bl__test_settings *settings,
+                             const char *value) {
+    return read_seconds(value, &settings->explore_time);
+}
+
+static bool set_determinism(struct bl__test_settings *settings,
+                            const char *value) {
+    (void)value;
+    settings->checks_determinism = true;
+    return true;
+}
+
+static bool set_short_io(struct bl__test_settings *settings,
+                         const char *value) {
+    (void)value;
+    settings->has_short_io = true;
     return true;
 }
 
@@ -182,15 +227,17 @@ static bool set_sweep(struct bl__test_settings *settings, const char *value) {
         const char *word;
         unsigned bit;
     } kinds[] = { { "cancel", BL_TEST_SWEEP_CANCEL },
-                  { "oom", BL_TEST_SWEEP_OOM } };
+                  { "oom", BL_TEST_SWEEP_OOM },
+                  { "io", BL_TEST_SWEEP_IO } };
+    const size_t count = sizeof kinds / sizeof kinds[0];
     while (*value != '\0') {
         size_t length = strcspn(value, ",");
         size_t i = 0;
-        while (i < 2 && (strlen(kinds[i].word) != length ||
-                         strncmp(kinds[i].word, value, length) != 0)) {
+        while (i < count && (strlen(kinds[i].word) != length ||
+                             strncmp(kinds[i].word, value, length) != 0)) {
             i++;
         }
-        if (i == 2) return false;
+        if (i == count) return false;
         settings->sweep |= kinds[i].bit;
         value += length;
         if (*value == ',') value++;
@@ -335,11 +382,18 @@ static const struct bl__option test_options[] = {
     { "--clock", "virtual|real", set_clock,
       "of tests that do not choose one themselves" },
     { "--driver", "epoll|uring", set_driver, "the loop's driver" },
-    { "--schedule", "fifo|random", set_schedule, "order of the plain runs" },
-    { "--explore", "N", set_explore, "N shuffled runs of each test besides" },
+    { "--schedule", "KIND", set_schedule,
+      "orders to run in: fifo, random, pct:D, dfs:B" },
+    { "--explore", "N", set_explore, "N more orders of each test" },
+    { "--explore-time", "SEC", set_explore_time,
+      "more orders of each test, for so long" },
     { "--seed", "S|random", set_seed, "where shuffling starts (default: 1)" },
     { "--replay", "TOKEN", set_replay, "repeat a run that was reported" },
-    { "--sweep", "cancel,oom", set_sweep, "inject into every test" },
+    { "--short-io", NULL, set_short_io,
+      "in other orders, let reads and writes move less" },
+    { "--check-determinism", NULL, set_determinism,
+      "run each test twice and compare the steps" },
+    { "--sweep", "cancel,oom,io", set_sweep, "inject into every test" },
     { "--update-snapshots", NULL, set_update, "keep what CHECK_SNAPSHOT sees" },
 };
 

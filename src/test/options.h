@@ -7,6 +7,8 @@
 
 #include <belay/test.h>
 
+#include "test/strategy.h"
+
 /* What gets a process of its own. */
 enum bl__isolation {
     BL__ISOLATE_AUTO,   /* a test, unless it shares fixtures with others */
@@ -64,11 +66,15 @@ struct bl__test_settings {
     enum bl__color color;
     bl_test_clock clock; /* of tests that do not choose one */
     bool is_uncaptured;
-    bool shows_passed; /* what passing tests have printed, too */
-    bool is_shuffled;  /* --schedule random: every run */
+    bool shows_passed;               /* what passing tests have printed, too */
+    enum bl__schedule_kind schedule; /* FIFO: not said */
+    unsigned depth;                  /* of the schedule */
     bool has_watchdog;
-    unsigned schedules; /* of every test, at least */
-    unsigned sweep;     /* of every test, besides its own */
+    bool checks_determinism; /* each test twice */
+    bool has_short_io;       /* calls may move fewer bytes than they could */
+    unsigned schedules;      /* of every test, at least */
+    bl_ns explore_time;      /* of real time, for each test; 0: no limit */
+    unsigned sweep;          /* of every test, besides its own */
     uint64_t seed;
     bl_ns timeout;  /* 0: each test's own */
     bl_ns watchdog; /* 0: each test's own */

@@ -5,8 +5,8 @@
  * A record lies in memory that the runner shares with the test's process, and
  * is written as things happen.  So what was found before a crash is not lost.
  *
- * Words.  A *job* is one run of one case: plain, with a shuffled schedule, or
- * with something injected.  The *body* of a test is what stands in its braces
+ * Words.  A *job* is one run of one case: plain, in another order, or with
+ * something injected.  The *body* of a test is what stands in its braces
  * and the tasks that it starts; fixtures are not of the body.
  */
 #ifndef BL__TEST_RECORD_H
@@ -16,33 +16,36 @@
 
 #include <belay/test.h>
 
+#include "test/strategy.h"
 #include "test/text.h"
 
 struct bl__test_case;
 
 enum bl__test_mode {
     BL__JOB_PLAIN,
-    BL__JOB_SEED,     /* choices by a generator that starts at `number` */
-    BL__JOB_REPLAY,   /* choices from `choices`, then always the first */
+    BL__JOB_AGAIN,    /* as before, to see whether all is as before */
+    BL__JOB_SEED,     /* in an order of its own, the `number`th */
     BL__JOB_CANCEL,   /* a cancellation at checkpoint `number` of the body */
     BL__JOB_OOM,      /* the allocation `number` of the body fails */
     BL__JOB_OOM_FROM, /* and so do all after it */
+    BL__JOB_IO,       /* I/O call `number` of the body fails, by `way` */
     BL__JOB_MODES
-};
-
-/* One answer of the loop's choose(): `picked` of `count`. */
-struct bl__test_choice {
-    uint32_t kind;
-    uint32_t count;
-    uint32_t picked;
 };
 
 struct bl__test_job {
     const struct bl__test_case *test_case;
     enum bl__test_mode mode;
     uint64_t number;
-    const struct bl__test_choice *choices;
-    size_t choice_count;
+    unsigned way;   /* how an I/O call fails: one of those that fit it */
+    int error;      /* or, of a replay, with what; 0: by `way` */
+    bool is_traced; /* for comparing it with another run */
+    struct bl__schedule schedule;
+    bl_ns limit; /* of real time, if it is shorter than the test's; else 0 */
+};
+
+/* The way of an I/O failure that is named by its error. */
+enum {
+    BL__WAY_OF_ERROR = 1000
 };
 
 enum bl__test_phase {
@@ -54,10 +57,18 @@ enum bl__test_phase {
     BL__PHASE_DONE
 };
 
+/* What happened at one step of a run: a task passed a checkpoint. */
+struct bl__test_step {
+    uint64_t hash; /* of all steps up to this one */
+    bl_ns when;
+    char what[64]; /* task and call */
+};
+
 enum {
     BL__RECORD_FRAMES_MAX = 48,
     BL__RECORD_TEXT_BYTES = 32 * 1024,
-    BL__RECORD_CHOICES_MAX = 8192
+    BL__RECORD_CHOICES_MAX = 8192,
+    BL__RECORD_STEPS_MAX = 8192
 };
 
 struct bl__test_record {
@@ -70,8 +81,15 @@ struct bl__test_record {
     bool has_hit;              /* the injection took place */
     bool choices_are_cut;      /* there were more than fit */
     bool choices_differ;       /* a replay was asked something else */
+    uint64_t step_count;       /* choices of tasks, also those that are cut */
     uint64_t checkpoint_count; /* of the body */
     uint64_t allocation_count; /* of the body */
+    uint64_t io_count;         /* calls of the body */
+    unsigned way_count;        /* in which the call that was hit can fail */
+    int injected_error;        /* 0: it was only short */
+    char injected[64];         /* what was done to it: "accept: EMFILE" */
+    uint64_t trace_count;      /* steps */
+    uint64_t trace_hash;       /* of all of them */
     uint64_t tolerated_count;  /* failures of an injected body */
     uint64_t failure_count;
     bl_ns virtual_ns;    /* on the loop's clock, at the end */
@@ -91,6 +109,7 @@ struct bl__test_record {
 
     char text[BL__RECORD_TEXT_BYTES];
     struct bl__test_choice choices[BL__RECORD_CHOICES_MAX];
+    struct bl__test_step steps[BL__RECORD_STEPS_MAX]; /* the first ones */
 };
 
 /* The record and the job of the test that this process runs, or NULL. */

@@ -2,42 +2,74 @@
 /*
  * test/replay.c - the token that names one run of one case
  *
- *     ID@MODE@NUMBER    a seed, or a point of a sweep
- *     ID@s1:5.a2.a      the choices themselves, after shrinking
+ *     ID@s1:5.a2.a      the seed and the choices, after shrinking
+ *     ID@random@7       a seed, where there were too many choices
+ *     ID@pct@7.3.120    likewise, with the depth and the number of steps
+ *     ID@cancel@3       a point of a sweep; also oom, oomfrom
+ *     ID@io@3.104       likewise, and the error: its number, or "short"
+ *
+ * Sweeps have the seed 1 unless there is another one behind them: ID@cancel@3@7
  */
 #include "test/replay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
+#include <unistd.h>
 
 #include "test/host.h"
-#include "test/schedule.h"
+#include "test/token.h"
 
 enum {
-    TOKEN_BYTES = 8192
+    TOKEN_BYTES = 8192,
+    SEED_DEFAULT = 1
 };
 
 static const char *const mode_words[BL__JOB_MODES] = {
-    [BL__JOB_SEED] = "seed",
     [BL__JOB_CANCEL] = "cancel",
     [BL__JOB_OOM] = "oom",
     [BL__JOB_OOM_FROM] = "oomfrom",
+    [BL__JOB_IO] = "io",
 };
+
+static char *format_schedule(const struct bl__test_job *job) {
+    const char *id = job->test_case->id;
+    unsigned long long seed = job->schedule.seed;
+    if (job->schedule.kind == BL__SCHEDULE_PCT) {
+        return bl__host_format("%s@pct@%llu.%u.%llu", id, seed,
+                               job->schedule.depth,
+                               (unsigned long long)job->schedule.steps);
+    }
+    return bl__host_format("%s@random@%llu", id, seed);
+}
 
 char *bl__replay_format(const struct bl__test_job *job,
                         const struct bl__test_choice *choices,
                         size_t choice_count) {
-    const char *id = job->test_case->id;
-    if (job->mode == BL__JOB_PLAIN) return bl__host_format("%s", "");
-    if (job->mode == BL__JOB_SEED && choices != NULL) {
-        char buffer[TOKEN_BYTES];
-        struct bl__text text = bl__text_in(buffer, sizeof buffer);
-        bl__schedule_format(&text, choices, choice_count);
-        if (!text.is_cut) return bl__host_format("%s@%s", id, buffer);
+    char buffer[TOKEN_BYTES];
+    struct bl__text text = bl__text_in(buffer, sizeof buffer);
+    const char *word = mode_words[job->mode];
+    if (choices != NULL) {
+        bl__text_add(&text, "%s@", job->test_case->id);
+        bl__token_format(&text, job->schedule.seed, choices, choice_count);
+        if (!text.is_cut) return bl__host_format("%s", buffer);
     }
-    return bl__host_format("%s@%s@%llu", id, mode_words[job->mode],
-                           (unsigned long long)job->number);
+    if (job->schedule.kind != BL__SCHEDULE_FIFO) return format_schedule(job);
+    if (word == NULL) return bl__host_format("%s", "");
+    bl__text_add(&text, "%s@%s@%llu", job->test_case->id, word,
+                 (unsigned long long)job->number);
+    if (job->mode == BL__JOB_IO) {
+        if (job->error == 0) {
+            bl__text_add(&text, ".short");
+        } else {
+            bl__text_add(&text, ".%d", job->error);
+        }
+    }
+    if (job->schedule.seed != SEED_DEFAULT) {
+        bl__text_add(&text, "@%llu", (unsigned long long)job->schedule.seed);
+    }
+    return bl__host_format("%s", buffer);
 }
 
 /* ---- reading ------------------------------------------------------------- */
@@ -54,38 +86,85 @@ static const struct bl__test_case *find(const struct bl__test_cases *cases,
     return NULL;
 }
 
-/* Reads "MODE@NUMBER".  False if it is something else. */
-static bool read_number(const char *text, struct bl__test_job *job) {
+static bool read_number(const char **at, uint64_t *number) {
+    char *end;
+    if (**at < '0' || **at > '9') return false;
+    *number = strtoull(*at, &end, 10);
+    *at = end;
+    return true;
+}
+
+/* Reads `word` and what is behind it.  False if there is something else. */
+static bool read_word(const char **at, const char *word) {
+    size_t length = strlen(word);
+    if (strncmp(*at, word, length) != 0) return false;
+    *at += length;
+    return true;
+}
+
+static bool read_error(const char **at, struct bl__test_job *job) {
+    uint64_t error = 0;
+    if (!read_word(at, ".")) return false;
+    if (!read_word(at, "short") && !read_number(at, &error)) return false;
+    job->error = (int)error;
+    job->way = BL__WAY_OF_ERROR;
+    return true;
+}
+
+/* Reads "cancel@NUMBER" and the like. */
+static bool read_sweep(const char *at, struct bl__test_job *job) {
     for (int i = 0; i < BL__JOB_MODES; i++) {
-        size_t length = mode_words[i] != NULL ? strlen(mode_words[i]) : 0;
-        if (length == 0 || strncmp(text, mode_words[i], length) != 0 ||
-            text[length] != '@') {
+        const char *rest = at;
+        if (mode_words[i] == NULL) continue;
+        if (!read_word(&rest, mode_words[i]) || !read_word(&rest, "@")) {
             continue;
         }
         job->mode = (enum bl__test_mode)i;
-        job->number = strtoull(text + length + 1, NULL, 10);
-        return true;
+        if (!read_number(&rest, &job->number)) return false;
+        if (i == BL__JOB_IO && !read_error(&rest, job)) return false;
+        if (read_word(&rest, "@") && !read_number(&rest, &job->schedule.seed)) {
+            return false;
+        }
+        return *rest == '\0';
     }
     return false;
 }
 
-static bool read_choices(const char *text, struct bl__test_job *job) {
-    static struct bl__test_choice choices[BL__RECORD_CHOICES_MAX];
-    bl_ssize count = bl__schedule_parse(text, choices, BL__RECORD_CHOICES_MAX);
-    if (count < 0) {
-        fprintf(stderr, "belay-test: cannot read the choices %s\n", text);
+/* Reads "random@SEED" and "pct@SEED.DEPTH.STEPS". */
+static bool read_schedule(const char *at, struct bl__test_job *job) {
+    uint64_t depth;
+    job->mode = BL__JOB_SEED;
+    if (read_word(&at, "random@")) {
+        job->schedule.kind = BL__SCHEDULE_RANDOM;
+        return read_number(&at, &job->schedule.seed) && *at == '\0';
+    }
+    if (!read_word(&at, "pct@")) return false;
+    job->schedule.kind = BL__SCHEDULE_PCT;
+    if (!read_number(&at, &job->schedule.seed) || !read_word(&at, ".") ||
+        !read_number(&at, &depth) || !read_word(&at, ".") ||
+        !read_number(&at, &job->schedule.steps)) {
         return false;
     }
-    job->mode = BL__JOB_REPLAY;
-    job->choices = choices;
-    job->choice_count = (size_t)count;
+    job->schedule.depth = (unsigned)depth;
+    return *at == '\0';
+}
+
+static bool read_choices(const char *text, struct bl__test_job *job) {
+    static struct bl__test_choice choices[BL__RECORD_CHOICES_MAX];
+    bl_ssize count = bl__token_parse(text, &job->schedule.seed, choices,
+                                     BL__RECORD_CHOICES_MAX);
+    if (count < 0) return false;
+    job->mode = BL__JOB_SEED;
+    job->schedule.kind = BL__SCHEDULE_NOTED;
+    job->schedule.choices = choices;
+    job->schedule.choice_count = (size_t)count;
     return true;
 }
 
 bool bl__replay_read(const char *token, const struct bl__test_cases *cases,
                      struct bl__test_job *job) {
     size_t id_length = strcspn(token, "@");
-    *job = (struct bl__test_job){ .mode = BL__JOB_PLAIN };
+    *job = (struct bl__test_job){ .schedule.seed = SEED_DEFAULT };
     if (token[id_length] == '\0') {
         fprintf(stderr, "belay-test: '%s' is not a replay token\n", token);
         return false;
@@ -97,5 +176,24 @@ bool bl__replay_read(const char *token, const struct bl__test_cases *cases,
         return false;
     }
     const char *rest = token + id_length + 1;
-    return read_number(rest, job) || read_choices(rest, job);
+    if (read_choices(rest, job)) return true;
+    if (read_sweep(rest, job) || read_schedule(rest, job)) return true;
+    fprintf(stderr, "belay-test: cannot read what is to be run: %s\n", rest);
+    return false;
+}
+
+/*
+ * The process is executed anew, since addresses are given out at its start.  A
+ * container may forbid it; then the run differs in its addresses alone.
+ */
+void bl__replay_fix_addresses(char **argv) {
+    int persona = personality(0xffffffff);
+    if (persona < 0 || (persona & ADDR_NO_RANDOMIZE) != 0) return;
+    if (bl__host_tracer() != 0 || bl__host_has_valgrind()) return;
+    if (personality((unsigned)persona | ADDR_NO_RANDOMIZE) < 0) return;
+    /* Not under the new personality: it was ignored, or this would go on. */
+    persona = personality(0xffffffff);
+    if (persona < 0 || (persona & ADDR_NO_RANDOMIZE) == 0) return;
+    fflush(NULL);
+    execv("/proc/self/exe", argv);
 }

@@ -17,6 +17,12 @@ char *bl__replay_format(const struct bl__test_job *job,
                         size_t choice_count);
 
 /*
+ * Starts the program again without random addresses, so that a replay has the
+ * same ones each time.  Returns if that is so already, or cannot be.
+ */
+void bl__replay_fix_addresses(char **argv);
+
+/*
  * Reads `token` into `job`, whose choices stay where they are.  On failure
  * says why, and returns false.
  */

@@ -50,6 +50,13 @@ static const char *clock_name(bl_test_clock clock) {
     return clock == BL_TEST_CLOCK_REAL ? "real" : "virtual";
 }
 
+static const char *const schedule_names[BL__SCHEDULE_KINDS] = {
+    [BL__SCHEDULE_FIFO] = "fifo",
+    [BL__SCHEDULE_RANDOM] = "random",
+    [BL__SCHEDULE_PCT] = "pct",
+    [BL__SCHEDULE_DFS] = "dfs",
+};
+
 static void begin(const struct bl__report *report, FILE *file) {
     const struct bl__test_settings *settings = report->settings;
     colors = &all_colors[wants_color(settings, file) ? 1 : 0];
@@ -63,7 +70,7 @@ static void begin(const struct bl__report *report, FILE *file) {
             tests == 1 ? "" : "s", files, files == 1 ? "" : "s");
     fprintf(file, ", isolate=%s, clock=%s, schedule=%s, seed=%llu\n",
             isolations[settings->isolation], clock_name(settings->clock),
-            settings->is_shuffled ? "random" : "fifo",
+            schedule_names[settings->schedule],
             (unsigned long long)settings->seed);
 }
 
@@ -77,6 +84,7 @@ static void put_runs(FILE *file, const struct bl__result *result) {
         { BL__JOB_SEED, "schedule", "schedules" },
         { BL__JOB_CANCEL, "cancel point", "cancel points" },
         { BL__JOB_OOM, "oom point", "oom points" },
+        { BL__JOB_IO, "io point", "io points" },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         unsigned runs = result->runs_of[kinds[i].mode];

@@ -33,6 +33,15 @@ void bl__result_take(struct bl__result *result, struct bl__worker *worker) {
     worker->output = NULL;
 }
 
+void bl__result_done(struct bl__result *result) {
+    free(result->headline);
+    free(result->details);
+    free(result->output);
+    free(result->found_by);
+    free(result->replay);
+    *result = (struct bl__result){ .verdict = BL__VERDICT_PASSED };
+}
+
 void bl__result_make(struct bl__result *result, enum bl__verdict verdict,
                      const char *why) {
     *result = (struct bl__result){

@@ -46,6 +46,9 @@ void bl__result_explain(struct bl__result *result, char *found_by,
  */
 void bl__result_add(struct bl__result *result, struct bl__worker *worker);
 
+/* Frees what a result has that is not wanted. */
+void bl__result_done(struct bl__result *result);
+
 /* Completes the result of `test_case`, which may be known to fail. */
 void bl__result_close(struct bl__result *result,
                       const struct bl__test_case *test_case);

@@ -164,7 +164,8 @@ static bool start_job(struct runner *runner, struct slot *slot) {
     const struct bl__test_settings *settings = &runner->settings;
     const struct bl__test_job *job = &slot->series.job;
     struct bl__worker *shared = &slot->shared;
-    if (!slot->unit->is_shared || job->mode != BL__JOB_PLAIN) {
+    bool is_alone = job->mode != BL__JOB_PLAIN || job->is_traced;
+    if (!slot->unit->is_shared || is_alone) {
         slot->active = &slot->own;
         return bl__worker_start(slot->active, settings, job);
     }
@@ -409,6 +410,7 @@ int bl_test_main(int argc, char **argv) {
     static struct runner runner; /* to the end: nothing in it is a leak */
     int rc = bl__options_parse(&runner.settings, argc, argv);
     if (rc != 0) return rc > 0 ? 0 : 4;
+    if (runner.settings.replay != NULL) bl__replay_fix_addresses(argv);
     bl__cases_make(&runner.cases);
     if (runner.settings.tool != NULL) {
         bl__tool_exec(&runner.settings, &runner.cases);

@@ -7,6 +7,8 @@
 
 #include "test/options.h"
 #include "test/result.h"
+#include "test/shrink.h"
+#include "test/trace.h"
 
 struct bl__series {
     const struct bl__test_settings *settings;
@@ -18,14 +20,19 @@ struct bl__series {
     bl_ns virtual_ns;                /* of the first run; 0 by a real clock */
     struct bl__result result;
 
-    /* Making a failing schedule simpler. */
-    bool is_shrinking;
-    unsigned shrinks_left;
-    size_t shrink_at;
-    struct bl__test_choice *choices; /* the simplest failing schedule */
+    struct bl__trace trace; /* of the plain run, if it is checked */
+
+    /* Running it in other orders. */
+    uint64_t steps;                  /* of the longest run */
+    struct bl__test_choice *choices; /* of DFS: the next run begins so */
     size_t choice_count;
-    struct bl__test_choice *trial; /* the one that is being tried */
-    size_t trial_count;
+
+    /* Making the order of a failing run simpler. */
+    bool is_shrinking;
+    bool is_confirming;         /* the result of it is run once more */
+    struct bl__test_job failed; /* the job that failed */
+    char culprit[160];          /* its failure */
+    struct bl__shrink shrink;
 };
 
 /*

@@ -144,6 +144,7 @@ static bl_ns limit_of(const struct bl__test_settings *settings,
     bl_ns limit = job->test_case->test->options.watchdog;
     if (settings->watchdog > 0) limit = settings->watchdog;
     if (limit == 0) limit = WATCHDOG_DEFAULT;
+    if (job->limit > 0 && job->limit < limit) limit = job->limit;
     double scale = bl__host_slowness();
     if (settings->timeout_scale > 0) scale *= settings->timeout_scale;
     return (bl_ns)((double)limit * scale);

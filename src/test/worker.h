@@ -106,12 +106,15 @@ void bl__worker_collect(struct bl__worker *worker);
 /* Kills the process of a worker that is not wanted any more. */
 void bl__worker_kill(struct bl__worker *worker);
 
-/* ---- between worker.c and judge.c ---------------------------------------- */
+/* ---- judge.c; and for worker.c ---------------------------------------- */
 
 /* Sets the verdict on the job that is done. */
 void bl__worker_judge(struct bl__worker *worker);
 
 /* Adds `what` to the record as a failure that the runner has noticed. */
 void bl__worker_blame(struct bl__worker *worker, const char *what);
+
+/* Adds lines to the record that belong to the failure before them. */
+void bl__worker_detail(struct bl__worker *worker, const char *details);
 
 #endif

@@ -35,7 +35,8 @@ typedef enum bl_test_clock {
 /* What a sweep injects, at each place in turn. */
 enum {
     BL_TEST_SWEEP_CANCEL = 1, /* cancels the task that is at a checkpoint */
-    BL_TEST_SWEEP_OOM = 2     /* fails an allocation of the library */
+    BL_TEST_SWEEP_OOM = 2,    /* fails an allocation of the library */
+    BL_TEST_SWEEP_IO = 4      /* fails or shortens an input or output */
 };
 
 /*
@@ -57,7 +58,8 @@ typedef struct bl_test_options {
     const char *output; /* its output must contain this text */
     bl_test_clock clock;
     unsigned schedules;    /* runs with shuffled orders, after the plain one */
-    unsigned sweep;        /* BL_TEST_SWEEP_CANCEL | BL_TEST_SWEEP_OOM */
+    unsigned sweep;        /* BL_TEST_SWEEP_CANCEL | BL_TEST_SWEEP_OOM... */
+    bool short_io;         /* in other orders, reads and writes move less */
     bool no_loop;          /* the body is plain C: no loop, not a task */
     bool may_leak;         /* leaks are allowed, for example after misuse */
     bl_driver_kind driver; /* default: that of the command line */
@@ -99,7 +101,8 @@ BL_API
 int bl_test_main(int argc, char **argv);
 
 /*
- * Returns whether this run injects a cancellation or a failing allocation.
+ * Returns whether this run injects a cancellation, a failing allocation, or a
+ * failing input or output.
  *
  * In such a run failing checks of the body are no failure; BL_CHECK_ALWAYS
  * counts all the same.
