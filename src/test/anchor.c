@@ -145,7 +145,7 @@ static void bury(struct bl__anchor *anchor) {
 void bl__anchor_start(struct bl__anchor *anchor,
                       const struct bl__test_settings *settings) {
     const struct bl__test_job job = { .test_case = &anchor->test_case,
-                                      .schedule.seed = settings->seed };
+                                      .seed = settings->seed };
     struct bl__test_settings own = *settings;
     if (!anchor->is_needed) return;
     own.timeout = 0;

@@ -192,8 +192,8 @@ void bl_test_rng_fill(bl_test_rng *rng, void *buffer, size_t bytes) {
 
 FIXTURE_DEF(t_rng) {
     bl_test_rng rng = {
-        ._state = bl__random_seed(bl__test_job->schedule.seed,
-                                  bl__test_job->test_case->id),
+        ._state =
+            bl__random_seed(bl__test_job->seed, bl__test_job->test_case->id),
     };
     YIELD(&rng);
 }

@@ -39,6 +39,7 @@ struct bl__test_job {
     unsigned way;   /* how an I/O call fails: one of those that fit it */
     int error;      /* or, of a replay, with what; 0: by `way` */
     bool is_traced; /* for comparing it with another run */
+    uint64_t seed;  /* of what the test draws, whatever its schedule */
     struct bl__schedule schedule;
     bl_ns limit; /* of real time, if it is shorter than the test's; else 0 */
 };

@@ -3,12 +3,13 @@
  * test/replay.c - the token that names one run of one case
  *
  *     ID@s1:5.a2.a      the seed and the choices, after shrinking
- *     ID@random@7       a seed, where there were too many choices
+ *     ID@random@7       that of the walk, where there were too many choices
  *     ID@pct@7.3.120    likewise, with the depth and the number of steps
  *     ID@cancel@3       a point of a sweep; also oom, oomfrom
  *     ID@io@3.104       likewise, and the error: its number, or "short"
  *
- * Sweeps have the seed 1 unless there is another one behind them: ID@cancel@3@7
+ * The seed is the one that t_rng draws from.  Where a token does not begin with
+ * it, it is 1, or stands at the end: ID@cancel@3@7.
  */
 #include "test/replay.h"
 
@@ -33,15 +34,26 @@ static const char *const mode_words[BL__JOB_MODES] = {
     [BL__JOB_IO] = "io",
 };
 
-static char *format_schedule(const struct bl__test_job *job) {
-    const char *id = job->test_case->id;
-    unsigned long long seed = job->schedule.seed;
-    if (job->schedule.kind == BL__SCHEDULE_PCT) {
-        return bl__host_format("%s@pct@%llu.%u.%llu", id, seed,
-                               job->schedule.depth,
-                               (unsigned long long)job->schedule.steps);
+static void add_schedule(struct bl__text *text,
+                         const struct bl__schedule *schedule) {
+    unsigned long long seed = schedule->seed;
+    if (schedule->kind == BL__SCHEDULE_PCT) {
+        bl__text_add(text, "pct@%llu.%u.%llu", seed, schedule->depth,
+                     (unsigned long long)schedule->steps);
+    } else {
+        bl__text_add(text, "random@%llu", seed);
     }
-    return bl__host_format("%s@random@%llu", id, seed);
+}
+
+static void add_point(struct bl__text *text, const struct bl__test_job *job) {
+    bl__text_add(text, "%s@%llu", mode_words[job->mode],
+                 (unsigned long long)job->number);
+    if (job->mode != BL__JOB_IO) return;
+    if (job->error == 0) {
+        bl__text_add(text, ".short");
+    } else {
+        bl__text_add(text, ".%d", job->error);
+    }
 }
 
 char *bl__replay_format(const struct bl__test_job *job,
@@ -49,25 +61,23 @@ char *bl__replay_format(const struct bl__test_job *job,
                         size_t choice_count) {
     char buffer[TOKEN_BYTES];
     struct bl__text text = bl__text_in(buffer, sizeof buffer);
-    const char *word = mode_words[job->mode];
+    const char *id = job->test_case->id;
     if (choices != NULL) {
-        bl__text_add(&text, "%s@", job->test_case->id);
-        bl__token_format(&text, job->schedule.seed, choices, choice_count);
+        bl__text_add(&text, "%s@", id);
+        bl__token_format(&text, job->seed, choices, choice_count);
         if (!text.is_cut) return bl__host_format("%s", buffer);
+        text = bl__text_in(buffer, sizeof buffer);
     }
-    if (job->schedule.kind != BL__SCHEDULE_FIFO) return format_schedule(job);
-    if (word == NULL) return bl__host_format("%s", "");
-    bl__text_add(&text, "%s@%s@%llu", job->test_case->id, word,
-                 (unsigned long long)job->number);
-    if (job->mode == BL__JOB_IO) {
-        if (job->error == 0) {
-            bl__text_add(&text, ".short");
-        } else {
-            bl__text_add(&text, ".%d", job->error);
-        }
+    bl__text_add(&text, "%s@", id);
+    if (job->schedule.kind != BL__SCHEDULE_FIFO) {
+        add_schedule(&text, &job->schedule);
+    } else if (mode_words[job->mode] != NULL) {
+        add_point(&text, job);
+    } else {
+        return bl__host_format("%s", "");
     }
-    if (job->schedule.seed != SEED_DEFAULT) {
-        bl__text_add(&text, "@%llu", (unsigned long long)job->schedule.seed);
+    if (job->seed != SEED_DEFAULT) {
+        bl__text_add(&text, "@%llu", (unsigned long long)job->seed);
     }
     return bl__host_format("%s", buffer);
 }
@@ -102,6 +112,12 @@ static bool read_word(const char **at, const char *word) {
     return true;
 }
 
+/* What may be behind it all: the seed. */
+static bool read_end(const char *at, struct bl__test_job *job) {
+    if (read_word(&at, "@") && !read_number(&at, &job->seed)) return false;
+    return *at == '\0';
+}
+
 static bool read_error(const char **at, struct bl__test_job *job) {
     uint64_t error = 0;
     if (!read_word(at, ".")) return false;
@@ -122,10 +138,7 @@ static bool read_sweep(const char *at, struct bl__test_job *job) {
         job->mode = (enum bl__test_mode)i;
         if (!read_number(&rest, &job->number)) return false;
         if (i == BL__JOB_IO && !read_error(&rest, job)) return false;
-        if (read_word(&rest, "@") && !read_number(&rest, &job->schedule.seed)) {
-            return false;
-        }
-        return *rest == '\0';
+        return read_end(rest, job);
     }
     return false;
 }
@@ -136,7 +149,7 @@ static bool read_schedule(const char *at, struct bl__test_job *job) {
     job->mode = BL__JOB_SEED;
     if (read_word(&at, "random@")) {
         job->schedule.kind = BL__SCHEDULE_RANDOM;
-        return read_number(&at, &job->schedule.seed) && *at == '\0';
+        return read_number(&at, &job->schedule.seed) && read_end(at, job);
     }
     if (!read_word(&at, "pct@")) return false;
     job->schedule.kind = BL__SCHEDULE_PCT;
@@ -146,13 +159,13 @@ static bool read_schedule(const char *at, struct bl__test_job *job) {
         return false;
     }
     job->schedule.depth = (unsigned)depth;
-    return *at == '\0';
+    return read_end(at, job);
 }
 
 static bool read_choices(const char *text, struct bl__test_job *job) {
     static struct bl__test_choice choices[BL__RECORD_CHOICES_MAX];
-    bl_ssize count = bl__token_parse(text, &job->schedule.seed, choices,
-                                     BL__RECORD_CHOICES_MAX);
+    bl_ssize count =
+        bl__token_parse(text, &job->seed, choices, BL__RECORD_CHOICES_MAX);
     if (count < 0) return false;
     job->mode = BL__JOB_SEED;
     job->schedule.kind = BL__SCHEDULE_NOTED;
@@ -164,7 +177,7 @@ static bool read_choices(const char *text, struct bl__test_job *job) {
 bool bl__replay_read(const char *token, const struct bl__test_cases *cases,
                      struct bl__test_job *job) {
     size_t id_length = strcspn(token, "@");
-    *job = (struct bl__test_job){ .schedule.seed = SEED_DEFAULT };
+    *job = (struct bl__test_job){ .seed = SEED_DEFAULT };
     if (token[id_length] == '\0') {
         fprintf(stderr, "belay-test: '%s' is not a replay token\n", token);
         return false;

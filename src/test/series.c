@@ -240,11 +240,13 @@ static void finish(struct bl__series *series) {
 static bool end_shrinking(struct bl__series *series, const char *remark) {
     struct bl__shrink *shrink = &series->shrink;
     char *order = describe_order(series);
+    size_t left = bl__shrink_left(shrink);
     bl__result_explain(
         &series->result,
-        bl__host_format("%s; shrunk to %zu choices that are not the first, in "
-                        "%u runs%s",
-                        order, bl__shrink_left(shrink), shrink->runs, remark),
+        bl__host_format("%s; shrunk to %zu %s not the first, in %u runs%s",
+                        order, left,
+                        left == 1 ? "choice that is" : "choices that are",
+                        shrink->runs, remark),
         bl__replay_format(&series->failed, shrink->best, shrink->best_count));
     free(order);
     finish(series);
@@ -335,7 +337,8 @@ static void begin(struct bl__series *series,
 bool bl__series_begin(struct bl__series *series,
                       const struct bl__test_settings *settings,
                       const struct bl__test_case *test_case) {
-    const struct bl__test_job job = { .test_case = test_case };
+    const struct bl__test_job job = { .test_case = test_case,
+                                      .seed = settings->seed };
     begin(series, settings, &job);
     begin_mode(series, BL__JOB_PLAIN, 0);
     series->job.is_traced =

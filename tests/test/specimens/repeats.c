@@ -14,14 +14,14 @@ static int sleep_twice(void *arg) {
     return rc < 0 ? rc : bl_sleep(*duration);
 }
 
-TEST(repeats) {
+TEST(repeats, (t_rng)) {
     static bl_ns durations[] = { MS(3), MS(2), MS(3) };
     BL_GROUP_SCOPED(group);
     for (int i = 0; i < 3; i++) {
         REQUIRE_OK(bl_spawn(&group, sleep_twice, &durations[i]));
     }
     REQUIRE_OK(bl_group_exit(&group, 0));
-    CHECK_OK(bl_sleep((bl_ns)t_random(1000)));
+    CHECK_OK(bl_sleep((bl_ns)t_rng_below(t_rng, 1000)));
 }
 
 TEST(draws_true_random_numbers) {
