@@ -104,7 +104,7 @@ PLATFORM_EXEMPT = {
 }
 
 # Names C itself gives to functions of a program.
-PROGRAM_NAMES = {"main"}
+PROGRAM_NAMES = {"main", "LLVMFuzzerTestOneInput"}
 
 SOURCE_TOPS = ("include", "src", "tests", "examples", "bench", "cli", "tools",
                "cmake")

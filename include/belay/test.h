@@ -29,11 +29,13 @@
 #include <belay/test/check.h>
 #include <belay/test/declare.h>
 #include <belay/test/fixture.h>
+#include <belay/test/fuzz.h>
 #include <belay/test/time.h>
 
 #if defined(__GNUC__) && !defined(__cplusplus)
 #    ifndef BL_TEST_NO_SHORT_NAMES
 #        define TEST         BL_TEST
+#        define FUZZ         BL_FUZZ
 #        define FIXTURE      BL_FIXTURE
 #        define FIXTURE_DECL BL_FIXTURE_DECL
 #        define FIXTURE_DEF  BL_FIXTURE_DEF

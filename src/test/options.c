@@ -18,6 +18,8 @@ enum {
     DEPTH_MAX = 16 /* of a schedule */
 };
 
+#define FUZZ_TIME BL_SEC(10)
+
 /* ---- values ------------------------------------------------------------- */
 
 static bool read_count(const char *text, long least, long *number) {
@@ -207,6 +209,20 @@ static bool set_short_io(struct bl__test_settings *settings,
     return true;
 }
 
+/* NAME, or NAME=SECONDS: the tests that fit it, and how long they get. */
+static bool set_fuzz(struct bl__test_settings *settings, const char *value) {
+    const char *time = strchr(value, '=');
+    settings->fuzz_time = FUZZ_TIME;
+    if (time != NULL && !read_seconds(time + 1, &settings->fuzz_time)) {
+        return false;
+    }
+    int length = time != NULL ? (int)(time - value) : (int)strlen(value);
+    if (length == 0) return false;
+    settings->patterns[settings->pattern_count++] =
+        bl__host_format("%.*s", length, value);
+    return true;
+}
+
 static bool set_seed(struct bl__test_settings *settings, const char *value) {
     char *end;
     if (strcmp(value, "random") == 0) {
@@ -389,6 +405,8 @@ static const struct bl__option test_options[] = {
       "more orders of each test, for so long" },
     { "--seed", "S|random", set_seed, "where shuffling starts (default: 1)" },
     { "--replay", "TOKEN", set_replay, "repeat a run that was reported" },
+    { "--fuzz", "NAME[=SEC]", set_fuzz,
+      "make inputs for the FUZZ tests NAME, for so long" },
     { "--short-io", NULL, set_short_io,
       "in other orders, let reads and writes move less" },
     { "--check-determinism", NULL, set_determinism,

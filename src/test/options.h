@@ -73,6 +73,7 @@ struct bl__test_settings {
     bool checks_determinism; /* each test twice */
     bool has_short_io;       /* calls may move fewer bytes than they could */
     unsigned schedules;      /* of every test, at least */
+    bl_ns fuzz_time;         /* of real time, for each FUZZ test; 0: not said */
     bl_ns explore_time;      /* of real time, for each test; 0: no limit */
     unsigned sweep;          /* of every test, besides its own */
     uint64_t seed;

@@ -24,6 +24,7 @@ struct bl__test_case;
 enum bl__test_mode {
     BL__JOB_PLAIN,
     BL__JOB_AGAIN,    /* as before, to see whether all is as before */
+    BL__JOB_INPUT,    /* with the input `schedule.bytes` */
     BL__JOB_SEED,     /* in an order of its own, the `number`th */
     BL__JOB_CANCEL,   /* a cancellation at checkpoint `number` of the body */
     BL__JOB_OOM,      /* the allocation `number` of the body fails */

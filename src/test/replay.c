@@ -7,6 +7,8 @@
  *     ID@pct@7.3.120    likewise, with the depth and the number of steps
  *     ID@cancel@3       a point of a sweep; also oom, oomfrom
  *     ID@io@3.104       likewise, and the error: its number, or "short"
+ *     ID@input@6869     an input, its bytes in hexadecimal
+ *     ID@file@PATH      an input, in a file, as libFuzzer leaves them
  *
  * The seed is the one that t_rng draws from.  Where a token does not begin with
  * it, it is 1, or stands at the end: ID@cancel@3@7.
@@ -20,10 +22,12 @@
 #include <unistd.h>
 
 #include "test/host.h"
+#include "test/input.h"
 #include "test/token.h"
 
 enum {
     TOKEN_BYTES = 8192,
+    INPUT_BYTES = 1 << 20,
     SEED_DEFAULT = 1
 };
 
@@ -56,6 +60,15 @@ static void add_point(struct bl__text *text, const struct bl__test_job *job) {
     }
 }
 
+static char *format_input(const struct bl__test_job *job) {
+    const struct bl__input input = { (uint8_t *)(uintptr_t)job->schedule.bytes,
+                                     job->schedule.byte_count };
+    char *hex = bl__input_format(&input);
+    char *token = bl__host_format("%s@input@%s", job->test_case->id, hex);
+    free(hex);
+    return token;
+}
+
 char *bl__replay_format(const struct bl__test_job *job,
                         const struct bl__test_choice *choices,
                         size_t choice_count) {
@@ -68,6 +81,7 @@ char *bl__replay_format(const struct bl__test_job *job,
         if (!text.is_cut) return bl__host_format("%s", buffer);
         text = bl__text_in(buffer, sizeof buffer);
     }
+    if (job->mode == BL__JOB_INPUT) return format_input(job);
     bl__text_add(&text, "%s@", id);
     if (job->schedule.kind != BL__SCHEDULE_FIFO) {
         add_schedule(&text, &job->schedule);
@@ -162,6 +176,21 @@ static bool read_schedule(const char *at, struct bl__test_job *job) {
     return read_end(at, job);
 }
 
+static bool read_input(const char *at, struct bl__test_job *job) {
+    static struct bl__input input; /* as long as the run */
+    if (read_word(&at, "input@")) {
+        if (!bl__input_parse(&input, at)) return false;
+    } else {
+        if (!read_word(&at, "file@")) return false;
+        if (!bl__input_read(&input, at, INPUT_BYTES)) return false;
+    }
+    job->mode = BL__JOB_INPUT;
+    job->schedule.kind = BL__SCHEDULE_BYTES;
+    job->schedule.bytes = input.bytes;
+    job->schedule.byte_count = input.count;
+    return true;
+}
+
 static bool read_choices(const char *text, struct bl__test_job *job) {
     static struct bl__test_choice choices[BL__RECORD_CHOICES_MAX];
     bl_ssize count =
@@ -191,6 +220,7 @@ bool bl__replay_read(const char *token, const struct bl__test_cases *cases,
     const char *rest = token + id_length + 1;
     if (read_choices(rest, job)) return true;
     if (read_sweep(rest, job) || read_schedule(rest, job)) return true;
+    if (read_input(rest, job)) return true;
     fprintf(stderr, "belay-test: cannot read what is to be run: %s\n", rest);
     return false;
 }

@@ -81,6 +81,7 @@ static void put_runs(FILE *file, const struct bl__result *result) {
         enum bl__test_mode mode;
         const char *one, *many;
     } kinds[] = {
+        { BL__JOB_INPUT, "input", "inputs" },
         { BL__JOB_SEED, "schedule", "schedules" },
         { BL__JOB_CANCEL, "cancel point", "cancel points" },
         { BL__JOB_OOM, "oom point", "oom points" },

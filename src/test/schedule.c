@@ -8,6 +8,11 @@
  */
 #include "test/schedule.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "test/host.h"
+
 static const struct bl__strategy *const strategies[BL__SCHEDULE_KINDS] = {
     [BL__SCHEDULE_FIFO] = &bl__strategy_fifo,
     [BL__SCHEDULE_RANDOM] = &bl__strategy_random,
@@ -54,4 +59,16 @@ static uint32_t choose(void *context, bl_choice kind, uint32_t count,
 bl__choose_fn *bl__schedule_seam(void) {
     if (schedule.kind == BL__SCHEDULE_FIFO && !schedule.is_noted) return NULL;
     return choose;
+}
+
+/* A block of just its size, so that tools see who reads past its end. */
+const uint8_t *bl__test_input(size_t *size) {
+    static uint8_t *copy;
+    const struct bl__schedule *given = &bl__test_job->schedule;
+    free(copy);
+    *size = given->byte_count;
+    copy = malloc(*size > 0 ? *size : 1);
+    if (copy == NULL) bl__host_die("out of memory");
+    if (*size > 0) memcpy(copy, given->bytes, *size);
+    return copy;
 }

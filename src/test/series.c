@@ -6,9 +6,9 @@
  * then sweeps, until one of them fails.  The order of a failing run is made
  * simpler before it is shown.
  *
- *     plain -- again -- order, order, ... -- cancel -- oom -- io
- *                          |
- *                          +-- fails: shrink, shrink, ...
+ *     plain -- again -- input, ... -- order, ... -- cancel -- oom -- io
+ *                          |             |
+ *                          +-------------+-- fails: shrink, shrink, ...
  */
 #include "test/series.h"
 
@@ -20,6 +20,7 @@
 #include "test/replay.h"
 
 enum {
+    INPUTS_DEFAULT = 100, /* that are made, of one FUZZ test */
     SWEEP_MAX = 5000,     /* points of one kind, of one test */
     DFS_DEFAULT = 10000,  /* orders, if the command line does not say */
     DETAILS_BYTES = 2000, /* of a difference */
@@ -124,6 +125,40 @@ static bool begin_mode(struct bl__series *series, enum bl__test_mode mode,
     return true;
 }
 
+/* ---- inputs -------------------------------------------------------------- */
+
+static uint64_t inputs_of(const struct bl__series *series) {
+    const bl_test_options *own = &series->job.test_case->test->options;
+    if (series->settings->fuzz_time > 0) return UINT64_MAX;
+    unsigned made = own->inputs > 0 ? own->inputs : INPUTS_DEFAULT;
+    return series->corpus.count + made;
+}
+
+static void set_input(struct bl__series *series,
+                      const struct bl__input *input) {
+    series->job.schedule.kind = BL__SCHEDULE_BYTES;
+    series->job.schedule.bytes = input->bytes;
+    series->job.schedule.byte_count = input->count;
+}
+
+/* Makes the job with input `number`, from 0.  False if there is none. */
+static bool begin_input(struct bl__series *series, uint64_t number) {
+    const struct bl__test *test = series->job.test_case->test;
+    bl_ns limit = series->settings->fuzz_time;
+    if (!test->is_fuzz) return false;
+    if (number == 0) bl__corpus_load(&series->corpus, test);
+    if (number >= inputs_of(series)) return false;
+    if (limit > 0 && bl__host_now() - series->began > limit) return false;
+    begin_mode(series, BL__JOB_INPUT, number);
+    bl__input_done(&series->input);
+    series->input =
+        bl__input_make(&series->corpus, series->settings->seed, number);
+    set_input(series, &series->input);
+    return true;
+}
+
+/* ---- the next mode ------------------------------------------------------- */
+
 /* Moves on to the first job of a mode after `mode` that the case has. */
 static bool next_mode(struct bl__series *series, enum bl__test_mode mode,
                       const struct bl__test_record *record) {
@@ -136,6 +171,7 @@ static bool next_mode(struct bl__series *series, enum bl__test_mode mode,
         return series->job.is_traced = true;
     }
     series->job.is_traced = false;
+    if (mode < BL__JOB_INPUT && begin_input(series, 0)) return true;
     if (mode < BL__JOB_SEED && begin_order(series, 0, record)) return true;
     if (mode < BL__JOB_CANCEL && (sweep & BL_TEST_SWEEP_CANCEL) != 0) {
         return begin_mode(series, BL__JOB_CANCEL, 1);
@@ -168,6 +204,9 @@ static bool next_job(struct bl__series *series,
     uint64_t number = series->job.number + 1;
     bool goes_on = record->has_hit && number <= SWEEP_MAX;
     switch (mode) {
+    case BL__JOB_INPUT:
+        if (begin_input(series, number)) return true;
+        break;
     case BL__JOB_SEED:
         if (begin_order(series, number, record)) return true;
         break;
@@ -229,6 +268,9 @@ static void finish(struct bl__series *series) {
     result->virtual_ns = series->virtual_ns;
     memcpy(result->runs_of, series->runs_of, sizeof result->runs_of);
     bl__shrink_done(&series->shrink);
+    bl__input_shrink_done(&series->input_shrink);
+    bl__input_done(&series->input);
+    bl__corpus_done(&series->corpus);
     free(series->trace.steps);
     free(series->choices);
     series->trace.steps = NULL;
@@ -272,19 +314,62 @@ static bool shrink_on(struct bl__series *series) {
     return true;
 }
 
+/* ---- shrinking an input -------------------------------------------------- */
+
+static bool end_input(struct bl__series *series, const char *remark) {
+    const struct bl__input *best = &series->input_shrink.best;
+    set_input(series, best);
+    series->is_shrinking = false;
+    bl__result_explain(
+        &series->result,
+        bl__host_format("input %llu (seed %llu); shrunk to %zu bytes in %u "
+                        "runs%s",
+                        (unsigned long long)series->job.number + 1,
+                        (unsigned long long)series->job.seed, best->count,
+                        series->input_shrink.runs, remark),
+        bl__replay_format(&series->job, NULL, 0));
+    finish(series);
+    return false;
+}
+
+static bool shrink_input_on(struct bl__series *series) {
+    struct bl__input_shrink *shrink = &series->input_shrink;
+    series->is_confirming = !bl__input_shrink_next(shrink);
+    set_input(series, series->is_confirming ? &shrink->best : &shrink->trial);
+    return true;
+}
+
+static bool after_input(struct bl__series *series, struct bl__worker *worker,
+                        bool fails_alike) {
+    if (!series->is_confirming) {
+        bl__input_shrink_judge(&series->input_shrink, fails_alike);
+        return shrink_input_on(series);
+    }
+    if (!fails_alike) return end_input(series, "; it does not fail each time");
+    bl__result_done(&series->result);
+    bl__result_take(&series->result, worker);
+    return end_input(series, "");
+}
+
+/* ---- after a failure ----------------------------------------------------- */
+
 static bool start_shrinking(struct bl__series *series,
                             const struct bl__worker *worker) {
     const struct bl__test_record *record = worker->record;
     bl_ns limit = (bl__host_now() - worker->began) * TRIAL_SLOWNESS;
+    bool hangs = atomic_load(&record->is_watchdogged);
     series->is_shrinking = true;
-    series->job.mode = BL__JOB_SEED;
     snprintf(series->culprit, sizeof series->culprit, "%s", record->culprit);
-    bl__shrink_begin(&series->shrink, record->choices, record->choice_count);
     series->job.limit = limit > TRIAL_LIMIT_MIN ? limit : TRIAL_LIMIT_MIN;
-    /* Each trial would take all of its time. */
-    if (atomic_load(&record->is_watchdogged)) {
-        return end_shrinking(series, "; it hangs");
+    /* Where it hangs, each trial would take all of its time. */
+    if (series->job.mode == BL__JOB_INPUT) {
+        bl__input_shrink_begin(&series->input_shrink, &series->input);
+        if (hangs) return end_input(series, "; it hangs");
+        return shrink_input_on(series);
     }
+    series->job.mode = BL__JOB_SEED;
+    bl__shrink_begin(&series->shrink, record->choices, record->choice_count);
+    if (hangs) return end_shrinking(series, "; it hangs");
     return shrink_on(series);
 }
 
@@ -294,6 +379,9 @@ static bool after_trial(struct bl__series *series, struct bl__worker *worker) {
     bool fails_alike = worker->verdict == series->result.verdict &&
                        strcmp(record->culprit, series->culprit) == 0;
     series->runs++;
+    if (series->job.mode == BL__JOB_INPUT) {
+        return after_input(series, worker, fails_alike);
+    }
     if (!series->is_confirming) {
         bl__shrink_judge(&series->shrink, fails_alike, record->choices,
                          record->choice_count);
@@ -432,7 +520,9 @@ static void note_run(struct bl__series *series,
     bool is_real = options->clock == BL_TEST_CLOCK_REAL ||
                    series->settings->clock == BL_TEST_CLOCK_REAL;
     if (series->runs == 0 && !is_real) series->virtual_ns = record->virtual_ns;
-    if (series->job.mode == BL__JOB_SEED || record->has_hit) {
+    bool tries =
+        series->job.mode == BL__JOB_SEED || series->job.mode == BL__JOB_INPUT;
+    if (tries || record->has_hit) {
         series->runs_of[series->job.mode]++;
     }
 }

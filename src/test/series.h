@@ -5,6 +5,7 @@
 #ifndef BL__TEST_SERIES_H
 #define BL__TEST_SERIES_H
 
+#include "test/input.h"
 #include "test/options.h"
 #include "test/result.h"
 #include "test/shrink.h"
@@ -26,6 +27,11 @@ struct bl__series {
     uint64_t steps;                  /* of the longest run */
     struct bl__test_choice *choices; /* of DFS: the next run begins so */
     size_t choice_count;
+
+    /* Running a FUZZ test with inputs. */
+    struct bl__corpus corpus;
+    struct bl__input input; /* of the job */
+    struct bl__input_shrink input_shrink;
 
     /* Making the order of a failing run simpler. */
     bool is_shrinking;

@@ -161,6 +161,17 @@ int subrun_count(const struct subrun *run, const char *text) {
     return count;
 }
 
+void subrun_token(const struct subrun *run, char *token, size_t bytes) {
+    static const char before[] = "--replay='";
+    const char *at = strstr(run->output, before);
+    REQUIRE_NE(at, NULL);
+    at += sizeof before - 1;
+    size_t length = strcspn(at, "'");
+    REQUIRE_LT(length, bytes);
+    memcpy(token, at, length);
+    token[length] = '\0';
+}
+
 /* ---- waiting ------------------------------------------------------------- */
 
 static bl_ns time_limit(void) {

@@ -66,6 +66,9 @@ const char *subrun_last_line(const struct subrun *run);
 /* Returns how often `text` is in the output. */
 int subrun_count(const struct subrun *run, const char *text);
 
+/* Copies the token that the output gives for --replay. */
+void subrun_token(const struct subrun *run, char *token, size_t bytes);
+
 /* Frees the texts. */
 void subrun_done(struct subrun *run);
 

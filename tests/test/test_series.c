@@ -17,18 +17,6 @@ enum {
     TOKEN_BYTES = 300
 };
 
-/* Copies the token that the output tells. */
-static void find_token(const struct subrun *run, char *token) {
-    static const char before[] = "--replay='";
-    const char *at = strstr(run->output, before);
-    REQUIRE_NE(at, NULL);
-    at += sizeof before - 1;
-    size_t length = strcspn(at, "'");
-    REQUIRE_LT(length, TOKEN_BYTES);
-    memcpy(token, at, length);
-    token[length] = '\0';
-}
-
 /* The lines that say what failed, up to how it was found. */
 static char *failure_of(const struct subrun *run) {
     const char *begin = strstr(run->output, "\n--- ");
@@ -91,7 +79,7 @@ TEST(other_orders_find_planted_bugs, (hunt), .no_loop = true) {
     CHECK_CONTAINS(run.output, shown_of(&hunt));
     CHECK_CONTAINS(run.output, "shrunk to ");
     CHECK_EQ(subrun_count(&run, "does not fail each time"), 0);
-    find_token(&run, token);
+    subrun_token(&run, token, sizeof token);
     CHECK_LT(strlen(token), 60);
     subrun_done(&run);
     check_replays(BUGS, token);
@@ -104,7 +92,7 @@ TEST(sweeps_find_planted_bugs, .no_loop = true) {
     CHECK_EQ(run.status, 1);
     CHECK_CONTAINS(run.output, "CHECK_EQ(made->idle, made->made)");
     CHECK_CONTAINS(run.output, "the cancellation sweep at injection point ");
-    find_token(&run, token);
+    subrun_token(&run, token, sizeof token);
     subrun_done(&run);
     check_replays(BUGS, token);
 }

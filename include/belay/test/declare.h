@@ -64,6 +64,9 @@ typedef struct bl_test_options {
     bool may_leak;         /* leaks are allowed, for example after misuse */
     bl_driver_kind driver; /* default: that of the command line */
     size_t stack_bytes;    /* of the loop's tasks */
+    size_t max_len;        /* of the inputs of FUZZ; default 4096 */
+    unsigned inputs;       /* of FUZZ that are made in each run; 100 */
+    const char *corpus;    /* a folder of inputs of FUZZ, beside the source */
 } bl_test_options;
 
 /* ---- what TEST stands on; not used by hand ------------------------------ */
@@ -79,6 +82,7 @@ struct bl__test {
     bl__test_thunk *body;
     struct bl__fixture *const *needs;
     size_t need_count;
+    bool is_fuzz; /* FUZZ: its body takes an input */
     bl_test_options options;
     struct bl__test *next;
 };
@@ -137,24 +141,28 @@ BL_END_DECLS
         static void test##__thunk(BL__UNUSED const void *const *bl__values) {  \
             test##__body(NULL BL__TEST_MAP(BL__TEST_AS_VALUE, list));          \
         }                                                                      \
-        static struct bl__fixture *const test##__needs[] = {                   \
-            NULL BL__TEST_MAP(BL__TEST_AS_NEED, list)                          \
-        };                                                                     \
-        static struct bl__test test##__test = {                                \
-            .name = #test,                                                     \
-            .file = __FILE__,                                                  \
-            .line = __LINE__,                                                  \
-            .body = test##__thunk,                                             \
-            .needs = test##__needs,                                            \
-            .need_count =                                                      \
-                sizeof(test##__needs) / sizeof(test##__needs[0]) - 1,          \
-            .options = { .size = sizeof(bl_test_options), __VA_ARGS__ },       \
-        };                                                                     \
-        __attribute__((constructor)) static void test##__register(void) {      \
-            bl__test_register(&test##__test);                                  \
-        }                                                                      \
+        BL__TEST_REGISTER(test, list, false, __VA_ARGS__)                      \
         static void test##__body(BL__UNUSED const void *bl__none BL__TEST_MAP( \
             BL__TEST_AS_PARAMETER, list))
+
+#    define BL__TEST_REGISTER(test, list, fuzz, ...)                      \
+        static struct bl__fixture *const test##__needs[] = {              \
+            NULL BL__TEST_MAP(BL__TEST_AS_NEED, list)                     \
+        };                                                                \
+        static struct bl__test test##__test = {                           \
+            .name = #test,                                                \
+            .file = __FILE__,                                             \
+            .line = __LINE__,                                             \
+            .body = test##__thunk,                                        \
+            .needs = test##__needs,                                       \
+            .need_count =                                                 \
+                sizeof(test##__needs) / sizeof(test##__needs[0]) - 1,     \
+            .is_fuzz = fuzz,                                              \
+            .options = { .size = sizeof(bl_test_options), __VA_ARGS__ },  \
+        };                                                                \
+        __attribute__((constructor)) static void test##__register(void) { \
+            bl__test_register(&test##__test);                             \
+        }
 
 #elif defined(__cplusplus)
 
