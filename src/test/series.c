@@ -519,7 +519,8 @@ static void note_run(struct bl__series *series,
     const bl_test_options *options = &series->job.test_case->test->options;
     bool is_real = options->clock == BL_TEST_CLOCK_REAL ||
                    series->settings->clock == BL_TEST_CLOCK_REAL;
-    if (series->runs == 0 && !is_real) series->virtual_ns = record->virtual_ns;
+    bool is_plain = series->job.mode == BL__JOB_PLAIN;
+    if (is_plain && !is_real) series->virtual_ns = record->virtual_ns;
     bool tries =
         series->job.mode == BL__JOB_SEED || series->job.mode == BL__JOB_INPUT;
     if (tries || record->has_hit) {
