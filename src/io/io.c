@@ -29,11 +29,13 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/hard.h"
 #include "base/list.h"
+#include "io/fd.h"
 #include "sys/seam.h"
 
 /* Between two tries where the system offers nothing to wait for. */
@@ -50,15 +52,7 @@ struct fd_use {
     bool is_closed; /* bl_fd_close was here: the number is not ours */
 };
 
-/* How a descriptor is tried without blocking; found out by trying. */
-enum fd_way {
-    FD_AS_SOCKET,
-    FD_NOWAIT,
-    FD_POLL_FIRST
-};
-
-/* The code for errno.  A cancellation that is not ours is an I/O error. */
-static int fd_error(void) {
+int bl__fd_error(void) {
     BL__ASSERT(errno > 0);
     return errno == ECANCELED ? BL_EIO : -errno;
 }
@@ -137,25 +131,57 @@ static bool fd_lacks_nowait(void) {
     return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL;
 }
 
-static ssize_t fd_try_read(int fd, void *buffer, size_t bytes,
-                           enum fd_way *way) {
-    ssize_t count;
-    if (*way == FD_AS_SOCKET) {
-        count = recv(fd, buffer, bytes, MSG_DONTWAIT);
-        if (count >= 0 || errno != ENOTSOCK) return count;
-        *way = FD_NOWAIT;
+/* What a seam may have failed, or shortened: then `*parts` is a copy of the
+ * first one. */
+static bool fd_fails(bl_io_call call, int fd, const struct iovec **parts,
+                     int *count, struct iovec *first) {
+    if (BL__LIKELY(bl__sys_seam == NULL)) return false;
+    *first = **parts;
+    *parts = first;
+    *count = 1;
+    return bl__sys_fails(call, fd, &first->iov_len);
+}
+
+/* recv() is a little cheaper than recvmsg(), and almost always enough. */
+static ssize_t fd_receive(int fd, const struct iovec *parts, int count) {
+    if (count == 1) {
+        return recv(fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT);
     }
-    if (*way == FD_NOWAIT) {
-        struct iovec part = { .iov_base = buffer, .iov_len = bytes };
-        count = preadv2(fd, &part, 1, -1, RWF_NOWAIT);
-        if (count >= 0 || !fd_lacks_nowait()) return count;
-        *way = FD_POLL_FIRST;
+    struct msghdr message = { .msg_iovlen = (size_t)count };
+    memcpy(&message.msg_iov, &parts, sizeof parts); /* it has no const */
+    return recvmsg(fd, &message, MSG_DONTWAIT);
+}
+
+static ssize_t fd_read_once(int fd, const struct iovec *parts, int count,
+                            enum bl__fd_way *way) {
+    ssize_t moved;
+    if (*way == BL__FD_AS_SOCKET) {
+        moved = fd_receive(fd, parts, count);
+        if (moved >= 0 || errno != ENOTSOCK) return moved;
+        *way = BL__FD_NOWAIT;
+    }
+    if (*way == BL__FD_NOWAIT) {
+        moved = preadv2(fd, parts, count, -1, RWF_NOWAIT);
+        if (moved >= 0 || !fd_lacks_nowait()) return moved;
+        *way = BL__FD_POLL_FIRST;
     }
     if (!fd_is_ready(fd, POLLIN)) {
         errno = EAGAIN;
         return -1;
     }
-    return read(fd, buffer, bytes);
+    return readv(fd, parts, count);
+}
+
+ssize_t bl__fd_try_read(int fd, const struct iovec *parts, int count,
+                        enum bl__fd_way *way) {
+    struct iovec first;
+    ssize_t moved;
+    do {
+        moved = -1;
+        if (fd_fails(BL_IO_READ, fd, &parts, &count, &first)) continue;
+        moved = fd_read_once(fd, parts, count, way);
+    } while (BL__UNLIKELY(moved < 0 && errno == EINTR));
+    return moved;
 }
 
 /*
@@ -199,7 +225,7 @@ static int fd_open_twin(int fd) {
  * with every process that has the terminal, so it is opened anew for this one
  * write.  Where that cannot be, the flag is set while we write.
  */
-static ssize_t fd_write_ready(int fd, const void *buffer, size_t bytes) {
+static ssize_t fd_write_ready(int fd, const struct iovec *parts, int count) {
     struct stat status;
     if (!fd_is_ready(fd, POLLOUT)) {
         errno = EAGAIN;
@@ -207,39 +233,79 @@ static ssize_t fd_write_ready(int fd, const void *buffer, size_t bytes) {
     }
     if (fstat(fd, &status) < 0) return -1;
     bool may_block = S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode);
-    if (!may_block) return write(fd, buffer, bytes);
+    if (!may_block) return writev(fd, parts, count);
 
     int twin = -1;
     if (fd_can_be_twinned(fd, status.st_mode)) twin = fd_open_twin(fd);
     if (twin < 0) {
         int flags = fd_unblock(fd);
-        ssize_t count = write(fd, buffer, bytes);
+        ssize_t moved = writev(fd, parts, count);
         fd_reblock(fd, flags);
-        return count;
+        return moved;
     }
-    ssize_t count = write(twin, buffer, bytes);
+    ssize_t moved = writev(twin, parts, count);
     int error = errno;
     close(twin);
     errno = error;
-    return count;
+    return moved;
 }
 
-static ssize_t fd_try_write(int fd, const void *buffer, size_t bytes,
-                            enum fd_way *way) {
-    ssize_t count;
-    if (*way == FD_AS_SOCKET) {
-        count = send(fd, buffer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count >= 0 || errno != ENOTSOCK) return count;
-        *way = FD_NOWAIT;
+static ssize_t fd_send(int fd, const struct iovec *parts, int count) {
+    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    if (count == 1) return send(fd, parts->iov_base, parts->iov_len, flags);
+    struct msghdr message = { .msg_iovlen = (size_t)count };
+    memcpy(&message.msg_iov, &parts, sizeof parts); /* it has no const */
+    return sendmsg(fd, &message, flags);
+}
+
+static ssize_t fd_write_once(int fd, const struct iovec *parts, int count,
+                             enum bl__fd_way *way) {
+    ssize_t moved;
+    if (*way == BL__FD_AS_SOCKET) {
+        moved = fd_send(fd, parts, count);
+        if (moved >= 0 || errno != ENOTSOCK) return moved;
+        *way = BL__FD_NOWAIT;
     }
-    if (*way == FD_NOWAIT) {
-        struct iovec part = { .iov_len = bytes };
-        memcpy(&part.iov_base, &buffer, sizeof buffer); /* it has no const */
-        count = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
-        if (count >= 0 || !fd_lacks_nowait()) return count;
-        *way = FD_POLL_FIRST;
+    if (*way == BL__FD_NOWAIT) {
+        moved = pwritev2(fd, parts, count, -1, RWF_NOWAIT);
+        if (moved >= 0 || !fd_lacks_nowait()) return moved;
+        *way = BL__FD_POLL_FIRST;
     }
-    return fd_write_ready(fd, buffer, bytes);
+    return fd_write_ready(fd, parts, count);
+}
+
+ssize_t bl__fd_try_write(int fd, const struct iovec *parts, int count,
+                         enum bl__fd_way *way) {
+    struct iovec first;
+    ssize_t moved;
+    do {
+        moved = -1;
+        if (fd_fails(BL_IO_WRITE, fd, &parts, &count, &first)) continue;
+        moved = fd_write_once(fd, parts, count, way);
+    } while (BL__UNLIKELY(moved < 0 && errno == EINTR));
+    return moved;
+}
+
+void bl__sigpipe_hold(struct bl__sigpipe *held) {
+    sigset_t broken;
+    sigset_t pending;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    sigemptyset(&pending);
+    BL_IGNORE(sigpending(&pending) < 0); /* it cannot */
+    held->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    BL_IGNORE(pthread_sigmask(SIG_BLOCK, &broken, &held->before)); /* nor it */
+}
+
+void bl__sigpipe_drop(const struct bl__sigpipe *held, int error) {
+    const struct timespec at_once = { 0 };
+    sigset_t broken;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    if (error == EPIPE && !held->was_pending) {
+        BL_IGNORE(sigtimedwait(&broken, NULL, &at_once) < 0); /* was ignored */
+    }
+    BL_IGNORE(pthread_sigmask(SIG_SETMASK, &held->before, NULL)); /* cannot */
 }
 
 /* ---- reading and writing ----------------------------------------------- */
@@ -248,32 +314,16 @@ static ssize_t fd_try_write(int fd, const void *buffer, size_t bytes,
 struct fd_transfer {
     int fd;
     unsigned events;
-    void *into;       /* reading */
-    const void *from; /* writing */
-    size_t bytes;
-    enum fd_way way;
+    struct iovec part;
+    enum bl__fd_way way;
 };
 
-static ssize_t fd_try_once(struct fd_transfer *transfer) {
-    size_t bytes = transfer->bytes;
-    bool reads = transfer->events == BL_READABLE;
-    if (bl__sys_fails(reads ? BL_IO_READ : BL_IO_WRITE, transfer->fd, &bytes)) {
-        return -1;
-    }
-    if (reads) {
-        return fd_try_read(transfer->fd, transfer->into, bytes, &transfer->way);
-    }
-    return fd_try_write(transfer->fd, transfer->from, bytes, &transfer->way);
-}
-
 static ssize_t fd_try_transfer(struct fd_transfer *transfer) {
-    ssize_t count;
-    do {
-        count = -1;
-        if (bl__hard_interrupts()) continue;
-        count = fd_try_once(transfer);
-    } while (count < 0 && errno == EINTR);
-    return count;
+    if (transfer->events == BL_READABLE) {
+        return bl__fd_try_read(transfer->fd, &transfer->part, 1,
+                               &transfer->way);
+    }
+    return bl__fd_try_write(transfer->fd, &transfer->part, 1, &transfer->way);
 }
 
 /* The way of those who have to wait. */
@@ -284,7 +334,7 @@ static bl_ssize fd_transfer_slowly(struct fd_transfer *transfer) {
     for (;;) {
         int rc = fd_use_wait(&use);
         /* A plain file: what would block is the disk, and that is allowed. */
-        if (rc == BL_EPERM) transfer->way = FD_POLL_FIRST;
+        if (rc == BL_EPERM) transfer->way = BL__FD_POLL_FIRST;
         if (rc < 0 && rc != BL_EPERM) {
             result = rc;
             break;
@@ -292,7 +342,7 @@ static bl_ssize fd_transfer_slowly(struct fd_transfer *transfer) {
         result = fd_try_transfer(transfer);
         if (result >= 0) break;
         if (errno != EAGAIN) {
-            result = fd_error();
+            result = bl__fd_error();
             break;
         }
         result = bl_checkpoint();
@@ -307,17 +357,21 @@ static bl_ssize fd_transfer_all_ways(struct fd_transfer *transfer) {
     int rc = bl_checkpoint();
     if (rc < 0) return rc;
     /* A socket would wait for data even if there is no room for any. */
-    if (transfer->bytes == 0 && transfer->events == BL_READABLE) return 0;
+    if (transfer->part.iov_len == 0 && transfer->events == BL_READABLE) {
+        return 0;
+    }
     ssize_t count = fd_try_transfer(transfer);
     if (count >= 0) return count;
-    if (errno != EAGAIN) return fd_error();
+    if (errno != EAGAIN) return bl__fd_error();
     return fd_transfer_slowly(transfer);
 }
 
 bl_ssize bl_fd_read(int fd, void *buffer, size_t bytes) {
     if (buffer == NULL && bytes > 0) return BL_EINVAL;
     struct fd_transfer transfer = {
-        .fd = fd, .events = BL_READABLE, .into = buffer, .bytes = bytes
+        .fd = fd,
+        .events = BL_READABLE,
+        .part = { .iov_base = buffer, .iov_len = bytes },
     };
     return fd_transfer_all_ways(&transfer);
 }
@@ -325,8 +379,11 @@ bl_ssize bl_fd_read(int fd, void *buffer, size_t bytes) {
 bl_ssize bl_fd_write(int fd, const void *buffer, size_t bytes) {
     if (buffer == NULL && bytes > 0) return BL_EINVAL;
     struct fd_transfer transfer = {
-        .fd = fd, .events = BL_WRITABLE, .from = buffer, .bytes = bytes
+        .fd = fd,
+        .events = BL_WRITABLE,
+        .part = { .iov_len = bytes },
     };
+    memcpy(&transfer.part.iov_base, &buffer, sizeof buffer); /* no const */
     return fd_transfer_all_ways(&transfer);
 }
 
@@ -357,7 +414,7 @@ static int fd_try_accept(int fd, struct sockaddr *address, socklen_t *length) {
         accepted = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (accepted < 0 && fd_is_lost_connection(errno));
     fd_reblock(fd, flags);
-    return accepted >= 0 ? accepted : fd_error();
+    return accepted >= 0 ? accepted : bl__fd_error();
 }
 
 int bl_fd_accept(int fd, struct sockaddr *address, socklen_t *length) {
@@ -386,16 +443,16 @@ static int fd_connect_state(int fd) {
     int error = 0;
     socklen_t length = sizeof error;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) {
-        return fd_error();
+        return bl__fd_error();
     }
     if (error != 0) {
         errno = error;
-        return fd_error();
+        return bl__fd_error();
     }
     struct sockaddr_storage peer;
     length = sizeof peer;
     if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0) return 0;
-    return errno == ENOTCONN ? BL_EALREADY : fd_error();
+    return errno == ENOTCONN ? BL_EALREADY : bl__fd_error();
 }
 
 static int fd_connect_wait(int fd) {
@@ -426,7 +483,7 @@ int bl_fd_connect(int fd, const struct sockaddr *address, socklen_t length) {
         if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR) {
             return fd_connect_wait(fd);
         }
-        if (errno != EAGAIN) return fd_error();
+        if (errno != EAGAIN) return bl__fd_error();
         /* The queue of a local listener is full, and it does not tell when it
          * no longer is. */
         rc = bl_sleep(FD_RETRY_NS);

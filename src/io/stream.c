@@ -1,399 +1,343 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io/stream.c - streams: a socket, and what is known of its readiness
+ * io/stream.c - the frame around every kind of stream
  *
- * The descriptor is watched once, edge-triggered, for as long as the stream
- * lives.  Two flags tell in which directions a system call is worth trying;
- * the watch raises them, a call that would block lowers them.  For TCP a read
- * that returns less than there was room for has emptied the socket and lowers
- * the flag too, which saves one call per request.  It does not count once the
- * peer has closed, or has sent urgent bytes: then more may be left, and no
- * further edge may come.
+ * A call enters a direction before it does anything that may suspend it, so a
+ * second task finds the direction busy.  Whoever closes the stream marks it as
+ * closed and has the kind send away those who wait; its memory goes with the
+ * last task that leaves, so nobody touches what is gone.
  *
- * A call registers its *use* of a direction, on its stack, before it does
- * anything that may suspend it.  So a second task finds the direction busy; and
- * whoever closes the stream marks the uses and frees the memory at once, since
- * a marked use does not touch the stream again.
- *
- * A connection with much to say must not keep the others waiting: each call
- * takes its bytes, and a fixed amount, off a credit which is renewed when the
- * task waits; without credit it yields first.  (The budget of bl_checkpoint
- * counts calls alone, and 128 calls can move 8 MiB.)
+ * A connection with much to say must not keep the others waiting: over a
+ * descriptor each call takes its bytes, and a fixed amount, off a credit which
+ * is renewed when the task waits; without credit it yields first.  (The budget
+ * of bl_checkpoint counts calls alone, and 128 calls can move 8 MiB.)
  *
  * Invariants:
- *   users[d] != NULL <-> a task is between stream_enter and stream_leave;
- *   use->is_closed -> the stream's memory is gone.
+ *   is_used[d] <-> a task is between bl__stream_enter and bl__stream_leave;
+ *   is_closed -> the kind's abort was called, and nothing else but its free
+ *   will be.
  */
-#include <belay/error.h>
-#include <belay/loop.h>
+#include "io/stream.h"
+
 #include <belay/park.h>
-#include <belay/stream.h>
 #include <belay/task.h>
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/hard.h"
-#include "base/list.h"
-#include "sys/driver.h"
-#include "sys/seam.h"
 
 enum {
-    STREAM_CREDIT_BYTES = 256 * 1024,
-    STREAM_CALL_BYTES = 16 * 1024 /* what a call costs besides its bytes */
+    STREAM_WINDOW_PARTS = 16 /* of a long vector, given to the kind at once */
 };
 
-enum stream_direction {
-    STREAM_READ,
-    STREAM_WRITE
-};
+/* ---- who is inside ----------------------------------------------------- */
 
-/* One task in one direction. */
-struct stream_use {
-    bl_park park;
-    bool is_parked;
-    bool is_closed;
-};
-
-struct bl_stream {
-    bl_watch watch;
-    bl_loop *loop;
-    struct stream_use *users[2];
-    int fd;
-    unsigned ready; /* BL_READABLE, BL_WRITABLE: worth trying */
-    int credit;
-    bool is_tcp;
-    bool has_hung_up; /* or urgent bytes: a short read proves nothing */
-    bool is_cut;      /* a part of a message was written, and no more came */
-};
-
-static const unsigned stream_events[2] = { BL_READABLE, BL_WRITABLE };
-static const char *const stream_nouns[2] = { "stream read", "stream write" };
-
-/* ---- readiness --------------------------------------------------------- */
-
-static void stream_wake(bl_stream *stream, enum stream_direction direction,
-                        int rc) {
-    struct stream_use *use = stream->users[direction];
-    if (use == NULL || !use->is_parked) return;
-    use->is_parked = false;
-    bl_park_wake(&use->park, rc);
+void bl__stream_init(bl_stream *stream, const bl_stream_ops *ops, void *self,
+                     bl_loop *loop) {
+    *stream = (bl_stream){
+        .ops = ops,
+        .self = self,
+        .loop = loop,
+        .credit = BL__STREAM_CREDIT_BYTES,
+    };
 }
 
-static void stream_on_ready(void *context, unsigned events) {
-    bl_stream *stream = context;
-    stream->ready |= events & (BL_READABLE | BL_WRITABLE);
-    if (events & BL__HANGUP) stream->has_hung_up = true;
-    if (events & BL_READABLE) stream_wake(stream, STREAM_READ, 0);
-    if (events & BL_WRITABLE) stream_wake(stream, STREAM_WRITE, 0);
+/* Frees what is closed and not in use; the frame may be a part of `self`. */
+static void stream_release(bl_stream *stream) {
+    const bl_stream_ops *ops = stream->ops;
+    void *self = stream->self;
+    BL__ASSERT(stream->is_closed);
+    if (stream->is_used[BL__READING] || stream->is_used[BL__WRITING]) return;
+    if (stream->is_closing) return;
+    if (self != stream) bl__free(stream);
+    if (ops->free != NULL) ops->free(self);
 }
 
-/* The descriptor stays watched; only this task's interest ends. */
-static bl_abort stream_on_abort(bl_park *park) {
-    struct stream_use *use = bl__container_of(park, struct stream_use, park);
-    use->is_parked = false;
-    return BL_ABORTED;
-}
-
-/* ---- uses -------------------------------------------------------------- */
-
-static void stream_leave(bl_stream *stream, enum stream_direction direction) {
-    BL__ASSERT(stream->users[direction] != NULL);
-    stream->users[direction] = NULL;
-}
-
-/* Notices cancellation and lets others run where it is time to. */
-static int stream_checkpoint(bl_stream *stream, struct stream_use *use) {
+int bl__stream_checkpoint(bl_stream *stream) {
     int rc;
     if (BL__LIKELY(stream->credit > 0)) {
         rc = bl_checkpoint();
     } else {
-        stream->credit = STREAM_CREDIT_BYTES;
+        stream->credit = BL__STREAM_CREDIT_BYTES;
         rc = bl_yield();
     }
-    return use->is_closed ? BL_ECLOSED : rc;
+    return stream->is_closed ? BL_ECLOSED : rc;
 }
 
-/* Unless it returns 0 the stream may be gone, and is not in use. */
-static int stream_enter(bl_stream *stream, enum stream_direction direction,
-                        struct stream_use *use) {
+/* Whether the caller may use the direction at all. */
+static int stream_check(const bl_stream *stream, enum bl__direction direction) {
     bl_loop *loop = bl_loop_running();
     if (stream == NULL) return BL_EINVAL;
     if (loop == NULL) return BL_ENOLOOP;
     if (stream->loop != loop) return BL_ETHREAD;
-    if (stream->users[direction] != NULL) return BL_EBUSY;
+    if (stream->is_used[direction]) return BL_EBUSY;
+    if (stream->is_closing) return BL_ECLOSED;
+    if (stream->is_cut && direction == BL__WRITING) return BL_EMISUSE;
+    return 0;
+}
 
-    use->is_parked = false;
-    use->is_closed = false;
-    stream->users[direction] = use;
-    int rc = stream_checkpoint(stream, use);
-    if (rc < 0 && !use->is_closed) stream_leave(stream, direction);
+int bl__stream_enter(bl_stream *stream, enum bl__direction direction) {
+    int rc = stream_check(stream, direction);
+    if (rc < 0) return rc;
+    stream->is_used[direction] = true;
+    rc = bl__stream_checkpoint(stream);
+    if (rc < 0) bl__stream_leave(stream, direction);
     return rc;
 }
 
-/* Waits until the direction is worth trying; a cancelled one leaves. */
-static int stream_wait(bl_stream *stream, enum stream_direction direction,
-                       struct stream_use *use) {
-    BL__ASSERT((stream->ready & stream_events[direction]) == 0);
-    BL__ASSERT(stream->users[direction] == use);
-    bl_park_init(&use->park, stream_nouns[direction], stream, stream_on_abort);
-    use->is_parked = true;
-    stream->credit = STREAM_CREDIT_BYTES;
-    int rc = bl_park_wait(&use->park);
-    return use->is_closed ? BL_ECLOSED : rc;
-}
-
-static void stream_spend(bl_stream *stream, size_t bytes) {
-    int spent = STREAM_CREDIT_BYTES;
-    if (bytes < STREAM_CREDIT_BYTES) spent = (int)bytes + STREAM_CALL_BYTES;
-    stream->credit -= spent;
-}
-
-/* The code for errno.  A cancellation that is not ours is an I/O error. */
-static int stream_error(void) {
-    BL__ASSERT(errno > 0);
-    return errno == ECANCELED ? BL_EIO : -errno;
+void bl__stream_leave(bl_stream *stream, enum bl__direction direction) {
+    BL__ASSERT(stream->is_used[direction]);
+    stream->is_used[direction] = false;
+    if (BL__UNLIKELY(stream->is_closed)) stream_release(stream);
 }
 
 /* ---- reading ----------------------------------------------------------- */
 
-/* Reads what is there; BL_EAGAIN with the flag lowered if nothing is. */
-static bl_ssize stream_try_read(bl_stream *stream, void *buffer, size_t bytes) {
-    ssize_t count;
-    do {
-        count = -1;
-        if (bl__hard_interrupts()) continue;
-        if (bl__sys_fails(BL_IO_READ, stream->fd, &bytes)) continue;
-        count = recv(stream->fd, buffer, bytes, MSG_DONTWAIT);
-    } while (BL__UNLIKELY(count < 0 && errno == EINTR));
-
-    if (BL__LIKELY(count > 0)) {
-        bool is_drained =
-            (size_t)count < bytes && stream->is_tcp && !stream->has_hung_up;
-        if (is_drained) stream->ready &= ~(unsigned)BL_READABLE;
-        stream_spend(stream, (size_t)count);
-        return count;
+static bl_ssize stream_read_some(bl_stream *stream, const struct iovec *parts,
+                                 int count) {
+    if (BL__LIKELY(stream->is_socket)) {
+        return bl__socket_read(stream, parts, count);
     }
-    if (count == 0) return 0;
-    if (errno != EAGAIN) return stream_error();
-    stream->ready &= ~(unsigned)BL_READABLE;
-    return BL_EAGAIN;
-}
-
-/* Reads at least one byte.  BL_ECLOSED means that the stream is gone. */
-static bl_ssize stream_read_some(bl_stream *stream, struct stream_use *use,
-                                 void *buffer, size_t bytes) {
-    for (;;) {
-        if (stream->ready & BL_READABLE) {
-            bl_ssize count = stream_try_read(stream, buffer, bytes);
-            if (BL__LIKELY(count != BL_EAGAIN)) return count;
-        }
-        int rc = stream_wait(stream, STREAM_READ, use);
-        if (rc < 0) return rc;
-    }
+    return stream->ops->read(stream->self, parts, count);
 }
 
 bl_ssize bl_stream_read(bl_stream *stream, void *buffer, size_t bytes) {
-    struct stream_use use;
+    struct iovec part = { .iov_base = buffer, .iov_len = bytes };
     if (buffer == NULL && bytes > 0) return BL_EINVAL;
-    int rc = stream_enter(stream, STREAM_READ, &use);
+    int rc = bl__stream_enter(stream, BL__READING);
     if (rc < 0) return rc;
 
     bl_ssize count = 0;
-    if (bytes > 0) count = stream_read_some(stream, &use, buffer, bytes);
-    if (!use.is_closed) stream_leave(stream, STREAM_READ);
+    if (bytes > 0) count = stream_read_some(stream, &part, 1);
+    bl__stream_leave(stream, BL__READING);
     return count;
+}
+
+/* Skips empty parts in front; false if the parts are not valid. */
+static bool parts_begin(const struct iovec **parts, int *count) {
+    if (*count < 0 || *count > BL_STREAM_PARTS_MAX) return false;
+    if (*parts == NULL && *count > 0) return false;
+    for (int i = 0; i < *count; i++) {
+        const struct iovec *part = &(*parts)[i];
+        if (part->iov_base == NULL && part->iov_len > 0) return false;
+    }
+    while (*count > 0 && (*parts)->iov_len == 0) {
+        ++*parts;
+        --*count;
+    }
+    return true;
+}
+
+bl_ssize bl_stream_readv(bl_stream *stream, const struct iovec *parts,
+                         int count) {
+    if (!parts_begin(&parts, &count)) return BL_EINVAL;
+    int rc = bl__stream_enter(stream, BL__READING);
+    if (rc < 0) return rc;
+
+    bl_ssize moved = 0;
+    if (count > 0) moved = stream_read_some(stream, parts, count);
+    bl__stream_leave(stream, BL__READING);
+    return moved;
 }
 
 int bl_stream_read_exactly(bl_stream *stream, void *buffer, size_t bytes,
                            size_t *done) {
-    struct stream_use use;
     size_t total = 0;
     if (done != NULL) *done = 0;
     if (buffer == NULL && bytes > 0) return BL_EINVAL;
-    int rc = stream_enter(stream, STREAM_READ, &use);
+    int rc = bl__stream_enter(stream, BL__READING);
     if (rc < 0) return rc;
 
     while (total < bytes) {
-        bl_ssize count = stream_read_some(stream, &use, (char *)buffer + total,
-                                          bl__hard_part(bytes - total));
+        struct iovec part = { .iov_base = (char *)buffer + total,
+                              .iov_len = bytes - total };
+        bl_ssize count = stream_read_some(stream, &part, 1);
         if (count <= 0) {
             rc = count < 0 ? (int)count : BL_ECONNRESET;
             break;
         }
         total += (size_t)count;
         if (total == bytes) break;
-        rc = stream_checkpoint(stream, &use);
+        rc = bl__stream_checkpoint(stream);
         if (rc < 0) break;
     }
-    if (!use.is_closed) stream_leave(stream, STREAM_READ);
+    bl__stream_leave(stream, BL__READING);
     if (done != NULL) *done = total;
     return rc;
 }
 
 /* ---- writing ----------------------------------------------------------- */
 
-static bl_ssize stream_try_write(bl_stream *stream, const void *buffer,
-                                 size_t bytes) {
-    ssize_t count;
-    do {
-        count = -1;
-        if (bl__hard_interrupts()) continue;
-        if (bl__sys_fails(BL_IO_WRITE, stream->fd, &bytes)) continue;
-        count = send(stream->fd, buffer, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-    } while (BL__UNLIKELY(count < 0 && errno == EINTR));
-
-    if (BL__LIKELY(count >= 0)) {
-        stream_spend(stream, (size_t)count);
-        return count;
+static bl_ssize stream_write_some(bl_stream *stream, const struct iovec *parts,
+                                  int count) {
+    if (BL__LIKELY(stream->is_socket)) {
+        return bl__socket_write(stream, parts, count);
     }
-    if (errno != EAGAIN) return stream_error();
-    stream->ready &= ~(unsigned)BL_WRITABLE;
-    return BL_EAGAIN;
+    return stream->ops->write(stream->self, parts, count);
 }
 
-/* Writes at least one byte.  BL_ECLOSED means that the stream is gone. */
-static bl_ssize stream_write_some(bl_stream *stream, struct stream_use *use,
-                                  const void *buffer, size_t bytes) {
-    for (;;) {
-        if (stream->ready & BL_WRITABLE) {
-            bl_ssize count = stream_try_write(stream, buffer, bytes);
-            if (BL__LIKELY(count != BL_EAGAIN)) return count;
-        }
-        int rc = stream_wait(stream, STREAM_WRITE, use);
-        if (rc < 0) return rc;
-    }
+static struct iovec part_from(const void *buffer, size_t bytes) {
+    struct iovec part = { .iov_len = bytes };
+    memcpy(&part.iov_base, &buffer, sizeof buffer); /* it has no const */
+    return part;
 }
 
 bl_ssize bl_stream_write(bl_stream *stream, const void *buffer, size_t bytes) {
-    struct stream_use use;
-    if (buffer == NULL && bytes > 0) return BL_EINVAL;
-    int rc = stream_enter(stream, STREAM_WRITE, &use);
+    struct iovec part = part_from(buffer, bytes);
+    return bl_stream_writev(stream, &part, 1);
+}
+
+bl_ssize bl_stream_writev(bl_stream *stream, const struct iovec *parts,
+                          int count) {
+    if (!parts_begin(&parts, &count)) return BL_EINVAL;
+    int rc = bl__stream_enter(stream, BL__WRITING);
     if (rc < 0) return rc;
 
-    bl_ssize count = 0;
-    if (bytes > 0) count = stream_write_some(stream, &use, buffer, bytes);
-    if (!use.is_closed) stream_leave(stream, STREAM_WRITE);
-    return count;
+    bl_ssize moved = 0;
+    if (count > 0) moved = stream_write_some(stream, parts, count);
+    bl__stream_leave(stream, BL__WRITING);
+    return moved;
 }
 
 int bl_stream_write_all(bl_stream *stream, const void *buffer, size_t bytes,
                         size_t *done) {
-    struct stream_use use;
+    struct iovec part = part_from(buffer, bytes);
+    return bl_stream_writev_all(stream, &part, 1, done);
+}
+
+/* Copies what is left of the parts, without the first `skip` bytes. */
+static int window_fill(struct iovec *window, const struct iovec *parts,
+                       int count, size_t skip) {
+    int used = 0;
+    for (int i = 0; i < count && used < STREAM_WINDOW_PARTS; i++) {
+        size_t left = parts[i].iov_len;
+        if (left <= skip) {
+            skip -= left;
+            continue;
+        }
+        window[used].iov_base = (char *)parts[i].iov_base + skip;
+        window[used].iov_len = left - skip;
+        used++;
+        skip = 0;
+    }
+    return used;
+}
+
+/* Writes until nothing is left; `*total` says how far it came. */
+static int stream_write_parts(bl_stream *stream, const struct iovec *parts,
+                              int count, size_t *total) {
+    struct iovec window[STREAM_WINDOW_PARTS];
+    int left = window_fill(window, parts, count, 0);
+    while (left > 0) {
+        bl_ssize moved = stream_write_some(stream, window, left);
+        if (moved < 0) return (int)moved;
+        *total += (size_t)moved;
+        /* Almost always one buffer, and the kernel took it all. */
+        if (count == 1 && *total == parts->iov_len) return 0;
+        left = window_fill(window, parts, count, *total);
+        if (left == 0) return 0;
+        int rc = bl__stream_checkpoint(stream);
+        if (rc < 0) return rc;
+    }
+    return 0;
+}
+
+int bl_stream_writev_all(bl_stream *stream, const struct iovec *parts,
+                         int count, size_t *done) {
     size_t total = 0;
     if (done != NULL) *done = 0;
-    if (buffer == NULL && bytes > 0) return BL_EINVAL;
-    int rc = stream_enter(stream, STREAM_WRITE, &use);
+    if (!parts_begin(&parts, &count)) return BL_EINVAL;
+    int rc = bl__stream_enter(stream, BL__WRITING);
     if (rc < 0) return rc;
 
-    while (total < bytes) {
-        bl_ssize count =
-            stream_write_some(stream, &use, (const char *)buffer + total,
-                              bl__hard_part(bytes - total));
-        if (count < 0) {
-            rc = (int)count;
-            break;
-        }
-        total += (size_t)count;
-        if (total == bytes) break;
-        rc = stream_checkpoint(stream, &use);
-        if (rc < 0) break;
-    }
-    if (!use.is_closed) {
-        if (total > 0 && total < bytes) stream->is_cut = true;
-        stream_leave(stream, STREAM_WRITE);
-    }
+    rc = stream_write_parts(stream, parts, count, &total);
+    if (rc < 0 && total > 0) stream->is_cut = true;
+    bl__stream_leave(stream, BL__WRITING);
     if (done != NULL) *done = total;
+    return rc;
+}
+
+/* ---- the rest ---------------------------------------------------------- */
+
+int bl_stream_wait(bl_stream *stream, unsigned event) {
+    if (event != BL_READABLE && event != BL_WRITABLE) return BL_EINVAL;
+    if (stream == NULL) return BL_EINVAL;
+    if (stream->ops->wait == NULL) return BL_ENOTSUP;
+    enum bl__direction direction =
+        event == BL_READABLE ? BL__READING : BL__WRITING;
+    int rc = bl__stream_enter(stream, direction);
+    if (rc < 0) return rc;
+    rc = stream->ops->wait(stream->self, event);
+    bl__stream_leave(stream, direction);
     return rc;
 }
 
 int bl_stream_shutdown_write(bl_stream *stream) {
     if (stream == NULL) return BL_EINVAL;
-    if (bl__sys_fails(BL_IO_SHUTDOWN, stream->fd, NULL)) return stream_error();
-    return shutdown(stream->fd, SHUT_WR) == 0 ? 0 : stream_error();
+    if (stream->ops->shutdown_write == NULL) return BL_ENOTSUP;
+    int rc = stream_check(stream, BL__WRITING);
+    if (rc < 0) return rc;
+    stream->is_used[BL__WRITING] = true;
+    rc = stream->ops->shutdown_write(stream->self);
+    bl__stream_leave(stream, BL__WRITING);
+    return rc;
+}
+
+bool bl_stream_is_cut(const bl_stream *stream) {
+    return stream != NULL && stream->is_cut;
+}
+
+int bl_stream_fd(const bl_stream *stream) {
+    if (stream == NULL || stream->ops->fd == NULL) return -1;
+    return stream->ops->fd(stream->self);
 }
 
 /* ---- opening and closing ----------------------------------------------- */
 
-/*
- * Turns off the delay of small segments, which only costs a program that
- * writes whole messages.  Only a TCP socket has the option.
- */
-static int stream_set_nodelay(int fd, bool *is_tcp) {
-    int on = 1;
-    *is_tcp = setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
-    if (*is_tcp) return 0;
-    if (errno == EBADF) return BL_EBADF;
-    return errno == ENOTSOCK ? BL_EINVAL : 0;
-}
-
-int bl_stream_take_fd(int fd, bl_stream **stream) {
-    if (stream == NULL) return BL_EINVAL;
+int bl_stream_new(const bl_stream_ops *ops, void *self, bl_stream **stream) {
+    if (ops == NULL || stream == NULL) return BL_EINVAL;
+    if (ops->size < sizeof *ops) return BL_EINVAL;
+    if (ops->read == NULL || ops->write == NULL) return BL_EINVAL;
+    if (ops->abort == NULL) return BL_EINVAL;
     bl_loop *loop = bl_loop_running();
     if (loop == NULL) return BL_ENOLOOP;
-    bool is_tcp;
-    int rc = stream_set_nodelay(fd, &is_tcp);
-    if (rc < 0) return rc;
 
     bl_stream *made = bl__alloc(sizeof *made);
     if (made == NULL) return BL_ENOMEM;
-    *made = (bl_stream){
-        .loop = loop,
-        .fd = fd,
-        .ready = BL_WRITABLE, /* a new socket has room; if not, it says so */
-        .credit = STREAM_CREDIT_BYTES,
-        .is_tcp = is_tcp,
-    };
-    bl_watch_init(&made->watch, fd, stream_on_ready, made);
-    rc = bl_watch_start(loop, &made->watch,
-                        BL_READABLE | BL_WRITABLE | BL_EDGE | BL__HANGUP);
-    if (rc < 0) {
-        bl__free(made);
-        return rc;
-    }
+    bl__stream_init(made, ops, self, loop);
     *stream = made;
     return 0;
 }
 
-static void stream_send_away(bl_stream *stream,
-                             enum stream_direction direction) {
-    struct stream_use *use = stream->users[direction];
-    if (use == NULL) return;
-    use->is_closed = true;
-    stream_wake(stream, direction, BL_ECLOSED);
-}
-
 static int stream_end(bl_stream *stream) {
-    stream_send_away(stream, STREAM_READ);
-    stream_send_away(stream, STREAM_WRITE);
-    int rc = bl_watch_close(&stream->watch);
-    bl__free(stream);
+    BL__ASSERT(!stream->is_closed);
+    stream->is_closed = true;
+    int rc = stream->ops->abort(stream->self, stream->is_cut);
+    stream_release(stream);
     return rc;
 }
 
 int bl_stream_close(bl_stream *stream) {
     if (stream == NULL) return 0;
-    int rc = stream_end(stream);
-    return bl_loop_running() == NULL ? BL_ENOLOOP : rc;
+    if (stream->is_closing) return BL_EALREADY;
+    int rc = 0;
+    /* A goodbye is for a peer that has got everything. */
+    if (stream->ops->close != NULL && !stream->is_cut) {
+        stream->is_closing = true;
+        rc = stream->ops->close(stream->self);
+        stream->is_closing = false;
+    }
+    if (stream->is_closed) { /* somebody has aborted it meanwhile */
+        stream_release(stream);
+        return BL_ECLOSED;
+    }
+    int ended = stream_end(stream);
+    if (bl_loop_running() == NULL) return BL_ENOLOOP;
+    return rc < 0 ? rc : ended;
 }
 
 void bl_stream_abort(bl_stream *stream) {
     if (stream == NULL) return;
-    if (stream->is_cut) {
-        /* The peer must not take the half of a message for its end. */
-        struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-        BL_IGNORE(setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once,
-                             sizeof at_once) < 0); /* closed all the same */
-    }
     BL_IGNORE(stream_end(stream) < 0); /* aborting cannot fail */
-}
-
-int bl_stream_fd(const bl_stream *stream) {
-    return stream != NULL ? stream->fd : -1;
 }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/io/test_send_file.c - files into streams, by the kernel and by copying
+ */
+#include <belay/test.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/famine.h"
+#include "support/host.h"
+#include "support/sockets.h"
+
+enum {
+    FILE_BYTES = 3 * 1024 * 1024
+};
+
+/* Into what: a socket the kernel can send to, one that blocks, a pipe. */
+enum target {
+    TO_SOCKET,
+    TO_BLOCKING_SOCKET,
+    TO_PIPE
+};
+
+PARAM(int, target, TO_SOCKET, TO_BLOCKING_SOCKET, TO_PIPE);
+
+struct sending {
+    bl_stream *stream;
+    int peer;
+    int file;
+    int64_t offset;
+    size_t bytes;
+    size_t done;
+    int rc;
+    bool has_ended;
+};
+
+static char pattern(size_t place) {
+    return (char)(place % 251);
+}
+
+static int make_file(size_t bytes) {
+    int fd = plain_file();
+    char chunk[4096];
+    for (size_t at = 0; at < bytes; at += sizeof chunk) {
+        for (size_t i = 0; i < sizeof chunk; i++) {
+            chunk[i] = pattern(at + i);
+        }
+        REQUIRE_EQ(write(fd, chunk, sizeof chunk), (ssize_t)sizeof chunk);
+    }
+    return fd;
+}
+
+static struct sending begin(int kind, bool is_tcp) {
+    struct sending sending = { .file = make_file(FILE_BYTES) };
+    int fds[2];
+    if (kind == TO_PIPE) {
+        pipe_pair(fds);
+        REQUIRE_OK(bl_stream_take_pipe(-1, fds[1], &sending.stream));
+        sending.peer = fds[0];
+        return sending;
+    }
+    if (is_tcp) {
+        tcp_pair(fds);
+    } else {
+        socket_pair(fds);
+    }
+    if (kind == TO_SOCKET) REQUIRE_OK(fcntl(fds[1], F_SETFL, O_NONBLOCK));
+    REQUIRE_OK(bl_stream_take_fd(fds[1], &sending.stream));
+    sending.peer = fds[0];
+    return sending;
+}
+
+static void end(struct sending *sending) {
+    CHECK_OK(bl_stream_close(sending->stream));
+    close(sending->peer);
+    close(sending->file);
+}
+
+static int send_file(void *arg) {
+    struct sending *sending = arg;
+    sending->rc =
+        bl_stream_send_file(sending->stream, sending->file, sending->offset,
+                            sending->bytes, &sending->done);
+    sending->has_ended = true;
+    return 0;
+}
+
+/* Reads what is there and compares it; returns where that ends. */
+static size_t compare(int fd, size_t place) {
+    static char bytes[65536];
+    ssize_t count;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    while ((count = read(fd, bytes, sizeof bytes)) > 0) {
+        for (ssize_t i = 0; i < count; i++) {
+            if (bytes[i] != pattern(place)) t_fail("wrong byte");
+            place++;
+        }
+    }
+    return place;
+}
+
+TEST(a_file_arrives_whole, (target)) {
+    struct sending sending = begin(target, true);
+    size_t place = 100;
+    sending.offset = 100;
+    sending.bytes = FILE_BYTES - 100;
+    CHECK_EQ(lseek(sending.file, 7, SEEK_SET), 7);
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, send_file, &sending));
+    while (!sending.has_ended) {
+        t_settle();
+        place = compare(sending.peer, place);
+    }
+    CHECK_OK(bl_group_exit(&group, 0));
+    place = compare(sending.peer, place);
+    CHECK_OK(sending.rc);
+    CHECK_EQ(sending.done, sending.bytes);
+    CHECK_EQ(place, FILE_BYTES);
+    CHECK_EQ(lseek(sending.file, 0, SEEK_CUR), 7); /* not moved */
+    CHECK(!bl_stream_is_cut(sending.stream));
+    end(&sending);
+}
+
+TEST(a_cancelled_send_tells_how_far_it_came, (target)) {
+    struct sending sending = begin(target, false);
+    sending.bytes = FILE_BYTES;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, send_file, &sending));
+    t_settle();
+    CHECK(!sending.has_ended);
+    CHECK_ERR(bl_stream_write(sending.stream, "x", 1), BL_EBUSY);
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(sending.rc, BL_ECANCELED);
+    CHECK_GT(sending.done, 0);
+    CHECK_EQ(compare(sending.peer, 0), sending.done);
+    CHECK(bl_stream_is_cut(sending.stream));
+    end(&sending);
+}
+
+TEST(a_peer_that_is_gone_is_a_code_and_no_signal) {
+    struct sending sending = begin(TO_SOCKET, true);
+    signal(SIGPIPE, SIG_DFL);
+    sending.bytes = FILE_BYTES;
+    REQUIRE_OK(shutdown(bl_stream_fd(sending.stream), SHUT_WR));
+    CHECK_OK(send_file(&sending));
+    CHECK_ERR(sending.rc, BL_EPIPE);
+    CHECK_EQ(sending.done, 0);
+    end(&sending);
+}
+
+TEST(what_is_not_there_cannot_be_sent) {
+    struct sending sending = begin(TO_SOCKET, true);
+    size_t done = 77;
+    CHECK_ERR(bl_stream_send_file(NULL, sending.file, 0, 1, &done), BL_EINVAL);
+    CHECK_EQ(done, 0);
+    CHECK_ERR(bl_stream_send_file(sending.stream, sending.file, -1, 1, NULL),
+              BL_EINVAL);
+    CHECK_ERR(bl_stream_send_file(sending.stream, -1, 0, 1, NULL), BL_EBADF);
+    CHECK_ERR(bl_stream_send_file(sending.stream, sending.file, FILE_BYTES - 5,
+                                  6, NULL),
+              BL_EIO);
+    CHECK_ERR(bl_stream_send_file(sending.stream, sending.file, FILE_BYTES + 1,
+                                  0, NULL),
+              BL_EIO);
+    int blind = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    REQUIRE_GE(blind, 0);
+    CHECK_ERR(bl_stream_send_file(sending.stream, blind, 0, 1, NULL), BL_EBADF);
+    close(blind);
+    CHECK_EQ(compare(sending.peer, 0), 0); /* nothing was sent */
+    CHECK_OK(bl_stream_send_file(sending.stream, sending.file, 0, 0, NULL));
+    CHECK(!bl_stream_is_cut(sending.stream));
+    end(&sending);
+}
+
+/* /proc has files without a size; the kernel sends what there is of them. */
+TEST(a_file_that_ends_early_cuts_the_stream) {
+    struct sending sending = begin(TO_PIPE, false);
+    int endless = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    size_t done;
+    REQUIRE_GE(endless, 0);
+    int rc = bl_stream_send_file(sending.stream, endless, 0, 10, &done);
+    CHECK_ERR(rc, BL_EIO); /* its size says that it is empty */
+    CHECK_EQ(done, 0);
+    close(endless);
+    endless = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    REQUIRE_GE(endless, 0);
+    CHECK_OK(bl_stream_send_file(sending.stream, endless, 0, 10, &done));
+    CHECK_EQ(done, 10);
+    close(endless);
+    end(&sending);
+}
+
+TEST(in_a_cancelled_scope_or_without_memory_nothing_is_sent) {
+    struct sending sending = begin(TO_PIPE, false);
+    bl_stream *stream = sending.stream;
+    bl_scope scope;
+    bl_scope_enter(&scope);
+    bl_scope_cancel(&scope, NULL);
+    CHECK_ERR(bl_stream_send_file(stream, sending.file, 0, 9, NULL),
+              BL_ECANCELED);
+    CHECK_OK(bl_scope_exit(&scope, 0));
+    famine_begin(0);
+    CHECK_ERR(bl_stream_send_file(stream, sending.file, 0, 9, NULL), BL_ENOMEM);
+    famine_end();
+    CHECK_EQ(compare(sending.peer, 0), 0);
+    CHECK(!bl_stream_is_cut(stream));
+    end(&sending);
+}
+
+TEST(a_copy_that_finds_no_memory_sends_nothing, .sweep = T_CANCEL | T_OOM) {
+    int fds[2];
+    int file = make_file(8192);
+    bl_stream *stream;
+    size_t done = 0;
+    pipe_pair(fds);
+    int rc = bl_stream_take_pipe(-1, fds[1], &stream);
+    if (rc < 0) {
+        close(fds[1]);
+    } else {
+        rc = bl_stream_send_file(stream, file, 0, 8192, &done);
+        if (rc == BL_ENOMEM) CHECK_ALWAYS(done == 0);
+        bl_stream_abort(stream);
+    }
+    if (!t_injected()) CHECK_OK(rc);
+    CHECK_ALWAYS(drain(fds[0]) == done);
+    close(fds[0]);
+    close(file);
+}
