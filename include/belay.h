@@ -7,20 +7,24 @@
 
 #include <belay/base.h>
 #include <belay/error.h>
+#include <belay/frame.h>
 #include <belay/future.h>
 #include <belay/group.h>
 #include <belay/inspect.h>
 #include <belay/io.h>
 #include <belay/loop.h>
+#include <belay/mem.h>
 #include <belay/net.h>
 #include <belay/park.h>
 #include <belay/probe.h>
 #include <belay/queue.h>
+#include <belay/reader.h>
 #include <belay/scope.h>
 #include <belay/select.h>
 #include <belay/stream.h>
 #include <belay/sync.h>
 #include <belay/task.h>
 #include <belay/thread.h>
+#include <belay/writer.h>
 
 #endif

@@ -68,6 +68,10 @@ HEADER_LAYER = {
     "future": "sync",
     "queue": "sync",
     "stream": "io",
+    "mem": "io",
+    "reader": "io",
+    "writer": "io",
+    "frame": "io",
     "process": "proc",
     "service": "svc",
 }

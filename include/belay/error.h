@@ -42,6 +42,9 @@ enum {
     BL_EINVAL = -EINVAL,
     BL_EMFILE = -EMFILE,
     BL_EPIPE = -EPIPE,
+    BL_EPROTO = -EPROTO,     /* what came is not what was agreed on */
+    BL_EMSGSIZE = -EMSGSIZE, /* longer than there is room for */
+    BL_EADDRINUSE = -EADDRINUSE,
     BL_EDEADLK = -EDEADLK, /* the wait could never end */
     BL_EALREADY = -EALREADY,
     BL_EOVERFLOW = -EOVERFLOW,   /* a release beyond the bound */
