@@ -6,6 +6,7 @@
 #define BELAY_H
 
 #include <belay/base.h>
+#include <belay/datagram.h>
 #include <belay/error.h>
 #include <belay/frame.h>
 #include <belay/future.h>
@@ -25,6 +26,7 @@
 #include <belay/sync.h>
 #include <belay/task.h>
 #include <belay/thread.h>
+#include <belay/unix.h>
 #include <belay/writer.h>
 
 #endif

@@ -92,7 +92,7 @@ static int writer_format(bl_writer *writer, const char *format, va_list args) {
     return vsnprintf(place, room, format, args);
 }
 
-int(bl_writer_printf)(bl_writer *writer, const char *format, ...) {
+int bl_writer_printf(bl_writer *writer, const char *format, ...) {
     va_list args;
     if (format == NULL) return BL_EINVAL;
     int rc = writer_begin(writer);

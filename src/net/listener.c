@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net/listener.c - a TCP socket that listens, and the queue behind it
+ * net/listener.c - a socket that listens, and the queue behind it
  *
  * The socket is watched edge-triggered: after one report connections are
  * accepted until the system says that there are none, so a burst costs one
@@ -20,14 +20,17 @@
 #include <belay/park.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/list.h"
+#include "net/socket.h"
 #include "sys/seam.h"
 
 enum {
@@ -49,6 +52,12 @@ struct bl_listener {
     int kept_fd;   /* accepted, but not given away; -1 if there is none */
     bool is_ready; /* worth trying */
     bl_addr address;
+    bool has_socket_options;
+    bl_socket_options socket_options; /* of each connection */
+    /* The file of a local socket, if it is ours to remove. */
+    bool owns_path;
+    dev_t path_device;
+    ino_t path_inode;
 };
 
 /* ---- accepting --------------------------------------------------------- */
@@ -142,8 +151,13 @@ static int listener_try(bl_listener *listener, bl_addr *peer) {
 /* Makes a stream of the kept connection, or keeps it. */
 static int listener_give(bl_listener *listener, bl_stream **stream) {
     BL__ASSERT(listener->kept_fd >= 0);
-    int rc = bl_stream_take_fd(listener->kept_fd, stream);
+    int fd = listener->kept_fd;
+    int rc = bl_stream_take_fd(fd, stream);
     if (rc < 0) return rc;
+    if (listener->has_socket_options) {
+        rc = bl_socket_set_options(fd, &listener->socket_options);
+        BL__ASSERT(rc != BL_EINVAL); /* they were checked before */
+    }
     listener->kept_fd = -1;
     return 0;
 }
@@ -180,35 +194,80 @@ leave:
     return rc;
 }
 
-/* ---- opening and closing ----------------------------------------------- */
+/* ---- opening ----------------------------------------------------------- */
 
-static int listener_set_options(int fd, int family) {
-    int on = 1;
-    int off = 0;
-    if (bl__sys_fails(BL_IO_OPTION, fd, NULL)) return -1;
-    int failed = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (failed != 0 || family != AF_INET6) return failed;
-    return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+static const bl_listen_options listen_defaults = {
+    .size = sizeof(bl_listen_options),
+};
+
+static int listener_set_flag(int fd, int level, int option, int value) {
+    if (bl__sys_fails(BL_IO_OPTION, fd, NULL)) return -errno;
+    if (setsockopt(fd, level, option, &value, sizeof value) == 0) return 0;
+    return -errno;
+}
+
+/* What has to be said before the socket has its address. */
+static int listener_prepare(int fd, int family,
+                            const bl_listen_options *options) {
+    int rc = 0;
+    if (family == AF_UNIX) return 0;
+    rc = listener_set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (rc == 0 && options->is_port_shared) {
+        rc = listener_set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    if (rc == 0 && family == AF_INET6) {
+        rc = listener_set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+                               options->is_v6_only);
+    }
+    if (rc == 0 && options->defer_accept_s > 0) {
+        rc = listener_set_flag(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+                               options->defer_accept_s);
+    }
+    if (rc == 0 && options->fast_open > 0) {
+        rc = listener_set_flag(fd, IPPROTO_TCP, TCP_FASTOPEN,
+                               options->fast_open);
+    }
+    return rc;
+}
+
+/*
+ * Removes the file of a socket that nobody listens on any more: connecting is
+ * refused.  A socket that is alive, and any other file, stays.
+ */
+static bool path_is_cleared(const bl_addr *address) {
+    struct stat status;
+    const struct sockaddr *where = (const void *)&address->storage;
+    if (bl__addr_path(address) == NULL) return false;
+    if (lstat(bl__addr_path(address), &status) < 0) return false;
+    if (!S_ISSOCK(status.st_mode)) return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    bool is_dead =
+        connect(fd, where, address->length) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return is_dead && unlink(bl__addr_path(address)) == 0;
+}
+
+static int bind_to(int fd, const bl_addr *address) {
+    const struct sockaddr *where = (const void *)&address->storage;
+    if (bl__sys_fails(BL_IO_BIND, fd, NULL)) return -errno;
+    return bind(fd, where, address->length) == 0 ? 0 : -errno;
 }
 
 /* Opens a socket bound to `address`. */
-static int listener_bind(const bl_addr *address, int *bound) {
+static int listener_bind(const bl_addr *address,
+                         const bl_listen_options *options, int *bound) {
     int family = address->storage.ss_family;
-    int fd = -1;
-    if (!bl__sys_fails(BL_IO_SOCKET, -1, NULL)) {
-        fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    }
+    if (bl__sys_fails(BL_IO_SOCKET, -1, NULL)) return -errno;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
 
-    int failed = listener_set_options(fd, family);
-    if (failed == 0) {
-        const void *where = &address->storage;
-        failed = bl__sys_fails(BL_IO_BIND, fd, NULL)
-                     ? -1
-                     : bind(fd, where, address->length);
+    int rc = listener_prepare(fd, family, options);
+    if (rc == 0) rc = bind_to(fd, address);
+    if (rc == BL_EADDRINUSE && path_is_cleared(address)) {
+        rc = bind_to(fd, address);
     }
-    if (failed != 0) {
-        int rc = -errno;
+    if (rc < 0) {
         close(fd);
         return rc;
     }
@@ -229,63 +288,163 @@ static bool listener_is_any_v6(const bl_addr *address, bl_addr *any_v4) {
     return true;
 }
 
-static int listener_open_socket(const bl_addr *address, int *listening) {
-    bl_addr any_v4;
-    int fd;
-    int rc = listener_bind(address, &fd);
-    bool lacks_v6 = rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL;
-    if (lacks_v6 && listener_is_any_v6(address, &any_v4)) {
-        rc = listener_bind(&any_v4, &fd);
+/* Between bind and listen nobody can connect, so nobody slips in before the
+ * permissions are set. */
+static int listener_own_path(bl_listener *listener, const bl_addr *address,
+                             const bl_listen_options *options) {
+    struct stat status;
+    if (bl__addr_path(address) == NULL) return 0;
+    if (options->has_mode && chmod(bl__addr_path(address), options->mode) < 0) {
+        return -errno;
     }
-    if (rc < 0) return rc;
-    if (bl__sys_fails(BL_IO_LISTEN, fd, NULL) ||
-        listen(fd, LISTENER_BACKLOG) < 0) {
-        rc = -errno;
-        close(fd);
-        return rc;
-    }
-    *listening = fd;
+    if (options->keeps_path) return 0;
+    if (stat(bl__addr_path(address), &status) < 0) return -errno;
+    listener->owns_path = true;
+    listener->path_device = status.st_dev;
+    listener->path_inode = status.st_ino;
     return 0;
 }
 
-int bl_tcp_listen(const bl_addr *address, bl_listener **listener) {
+/* Removes the file, unless somebody has put another one in its place. */
+static void listener_clear_path(const bl_listener *listener) {
+    struct stat status;
+    if (!listener->owns_path) return;
+    if (stat(bl__addr_path(&listener->address), &status) < 0) return;
+    if (status.st_dev != listener->path_device) return;
+    if (status.st_ino != listener->path_inode) return;
+    BL_IGNORE(unlink(bl__addr_path(&listener->address)) < 0); /* it is gone */
+}
+
+static int listener_open_socket(bl_listener *listener, const bl_addr *address,
+                                const bl_listen_options *options) {
+    bl_addr any_v4;
+    int backlog = options->backlog > 0 ? options->backlog : LISTENER_BACKLOG;
+    int rc = listener_bind(address, options, &listener->fd);
+    bool lacks_v6 = rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL;
+    if (lacks_v6 && !options->is_v6_only &&
+        listener_is_any_v6(address, &any_v4)) {
+        rc = listener_bind(&any_v4, options, &listener->fd);
+    }
+    if (rc < 0) return rc;
+    rc = listener_own_path(listener, address, options);
+    if (rc == 0 && (bl__sys_fails(BL_IO_LISTEN, listener->fd, NULL) ||
+                    listen(listener->fd, backlog) < 0)) {
+        rc = -errno;
+    }
+    if (rc < 0) close(listener->fd);
+    return rc;
+}
+
+/* Asks for the address, and starts to watch. */
+static int listener_start(bl_listener *listener) {
+    listener->address.length = sizeof listener->address.storage;
+    struct sockaddr *bound = (struct sockaddr *)&listener->address.storage;
+    if (bl__sys_fails(BL_IO_ADDRESS, listener->fd, NULL)) return -errno;
+    if (getsockname(listener->fd, bound, &listener->address.length) < 0) {
+        return -errno;
+    }
+    bl_watch_init(&listener->watch, listener->fd, listener_on_ready, listener);
+    return bl_watch_start(listener->loop, &listener->watch,
+                          BL_READABLE | BL_EDGE);
+}
+
+static bl_listener *listener_new(bl_loop *loop) {
+    bl_listener *made = bl__alloc_zeroed(1, sizeof *made);
+    if (made == NULL) return NULL;
+    made->loop = loop;
+    made->kept_fd = -1;
+    return made;
+}
+
+/* Whether the options are in range, also those of connections to come. */
+static int listener_take_options(bl_listener *listener,
+                                 const bl_listen_options *options) {
+    if (options->size < sizeof *options) return BL_EINVAL;
+    if (options->backlog < 0 || options->defer_accept_s < 0) return BL_EINVAL;
+    if (options->fast_open < 0 || options->mode > 07777) return BL_EINVAL;
+    if (options->socket == NULL) return 0;
+    int rc = bl__socket_check_options(options->socket);
+    if (rc < 0) return rc;
+    listener->socket_options = *options->socket;
+    listener->has_socket_options = true;
+    return 0;
+}
+
+int bl_listen(const bl_addr *address, const bl_listen_options *options,
+              bl_listener **listener) {
     char text[BL_ADDR_TEXT_BYTES];
     if (address == NULL) return BL_EINVAL;
     if (listener == NULL) return BL_EINVAL;
     bl_loop *loop = bl_loop_running();
     if (loop == NULL) return BL_ENOLOOP;
+    if (options == NULL) options = &listen_defaults;
 
-    bl_listener *made = bl__alloc_zeroed(1, sizeof *made);
+    bl_listener *made = listener_new(loop);
     if (made == NULL) return BL_ENOMEM;
-    made->loop = loop;
-    made->kept_fd = -1;
-    int rc = listener_open_socket(address, &made->fd);
-    if (rc < 0) goto free_listener;
-
-    made->address.length = sizeof made->address.storage;
-    struct sockaddr *bound = (struct sockaddr *)&made->address.storage;
-    if (bl__sys_fails(BL_IO_ADDRESS, made->fd, NULL) ||
-        getsockname(made->fd, bound, &made->address.length) < 0) {
-        rc = -errno;
-        goto close_socket;
+    int rc = listener_take_options(made, options);
+    if (rc < 0) {
+        bl__free(made);
+        return rc;
     }
-    bl_watch_init(&made->watch, made->fd, listener_on_ready, made);
-    rc = bl_watch_start(loop, &made->watch, BL_READABLE | BL_EDGE);
+    rc = listener_open_socket(made, address, options);
+    if (rc < 0) goto free_listener;
+    rc = listener_start(made);
     if (rc < 0) goto close_socket;
-
     *listener = made;
     return 0;
 
 close_socket:
     close(made->fd);
 free_listener:
+    made->address = *address;
+    listener_clear_path(made);
     bl__free(made);
     bl_addr_format(address, text, sizeof text);
     return BL_ERR(rc, "cannot listen at %s", text);
 }
 
+int bl_tcp_listen(const bl_addr *address, bl_listener **listener) {
+    return bl_listen(address, NULL, listener);
+}
+
+int bl_listener_take_fd(int fd, bl_listener **listener) {
+    int is_listening = 0;
+    socklen_t length = sizeof is_listening;
+    if (listener == NULL) return BL_EINVAL;
+    bl_loop *loop = bl_loop_running();
+    if (loop == NULL) return BL_ENOLOOP;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &length) < 0) {
+        return errno == EBADF ? BL_EBADF : BL_EINVAL;
+    }
+    if (!is_listening) return BL_EINVAL;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return -errno;
+
+    bl_listener *made = listener_new(loop);
+    if (made == NULL) return BL_ENOMEM;
+    made->fd = fd;
+    int rc = listener_start(made);
+    /* Last, so that it is as it was if anything failed. */
+    if (rc == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        rc = -errno;
+        bl_watch_stop(&made->watch);
+    }
+    if (rc < 0) {
+        bl__free(made);
+        return rc;
+    }
+    *listener = made;
+    return 0;
+}
+
+/* ---- closing ----------------------------------------------------------- */
+
 bl_addr bl_listener_address(const bl_listener *listener) {
     return listener->address;
+}
+
+int bl_listener_fd(const bl_listener *listener) {
+    return listener != NULL ? listener->fd : -1;
 }
 
 void bl_listener_close(bl_listener *listener) {
@@ -299,6 +458,7 @@ void bl_listener_close(bl_listener *listener) {
         }
     }
     if (listener->kept_fd >= 0) close(listener->kept_fd);
+    listener_clear_path(listener);
     BL_IGNORE(bl_watch_close(&listener->watch) < 0); /* it is closed */
     bl__free(listener);
 }

@@ -21,6 +21,7 @@
 #include "base/assert.h"
 
 enum {
+    RESOLVE_ADDRESSES_MAX = 32,
     RESOLVE_NAME_BYTES_MAX = NI_MAXHOST + NI_MAXSERV
 };
 
@@ -30,7 +31,8 @@ struct resolve_job {
     int system_error;     /* errno, if it was EAI_SYSTEM */
     const char *host;     /* both in `name` */
     const char *port;
-    bl_addr address;
+    size_t count;
+    bl_addr addresses[RESOLVE_ADDRESSES_MAX];
     char name[RESOLVE_NAME_BYTES_MAX];
 };
 
@@ -51,9 +53,13 @@ static int resolve_run(void *arg) {
     job->system_error = errno;
     if (job->rc != 0) return 0;
 
-    BL__ASSERT(found->ai_addrlen <= sizeof job->address.storage);
-    memcpy(&job->address.storage, found->ai_addr, found->ai_addrlen);
-    job->address.length = found->ai_addrlen;
+    for (struct addrinfo *item = found; item != NULL; item = item->ai_next) {
+        if (job->count == RESOLVE_ADDRESSES_MAX) break;
+        bl_addr *address = &job->addresses[job->count++];
+        BL__ASSERT(item->ai_addrlen <= sizeof address->storage);
+        memcpy(&address->storage, item->ai_addr, item->ai_addrlen);
+        address->length = item->ai_addrlen;
+    }
     freeaddrinfo(found);
     return 0;
 }
@@ -85,11 +91,17 @@ static int resolve_error(const struct resolve_job *job) {
 }
 
 int bl_addr_resolve(const char *host_and_port, bl_addr *address) {
+    int rc = bl_addr_resolve_all(host_and_port, address, 1);
+    return rc < 0 ? rc : 0;
+}
+
+int bl_addr_resolve_all(const char *host_and_port, bl_addr *addresses,
+                        size_t capacity) {
     if (host_and_port == NULL) return BL_EINVAL;
-    if (address == NULL) return BL_EINVAL;
+    if (addresses == NULL || capacity == 0) return BL_EINVAL;
     int rc = bl_checkpoint();
     if (rc < 0) return rc;
-    if (bl_addr_parse(host_and_port, address) == 0) return 0;
+    if (bl_addr_parse(host_and_port, addresses) == 0) return 1;
 
     struct resolve_job *job = bl__alloc_zeroed(1, sizeof *job);
     if (job == NULL) return BL_ENOMEM;
@@ -102,9 +114,12 @@ int bl_addr_resolve(const char *host_and_port, bl_addr *address) {
     if (rc < 0) goto unref_job;
     if (job->rc != 0) {
         rc = resolve_error(job);
-    } else {
-        *address = job->address;
+        goto unref_job;
     }
+    size_t count = job->count < capacity ? job->count : capacity;
+    BL__ASSERT(count > 0);
+    memcpy(addresses, job->addresses, count * sizeof *addresses);
+    rc = (int)count;
 
 unref_job:
     resolve_unref(job);

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 static const char *formatted(const bl_addr *address) {
     static char text[BL_ADDR_TEXT_BYTES];
@@ -40,6 +41,10 @@ static const struct good goods[] = {
     { "[fe80::1%4294967295]:80", NULL, AF_INET6, 80 },
     { "[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]:65535", NULL,
       AF_INET6, 65535 },
+    { "unix:/run/me.sock", NULL, AF_UNIX, 0 },
+    { "unix:near", NULL, AF_UNIX, 0 },
+    { "unix:@me", NULL, AF_UNIX, 0 },
+    { "unix:80", NULL, AF_UNIX, 0 },
 };
 
 TEST(what_is_read_is_written_and_read_again) {
@@ -58,7 +63,15 @@ TEST(what_is_read_is_written_and_read_again) {
     }
 }
 
+#define UNIX_TOO_LONG                                                         \
+    "unix:/one/hundred/and/eight/bytes/are/too/many/for/the/kernel/and/this/" \
+    "is/one/hundred/and/eight/bytes/exactly/..."
+
 static const char *const bads[] = {
+    "unix:",
+    "unix:@",
+    "unix",
+    UNIX_TOO_LONG,
     "",
     ":",
     "80",
@@ -197,4 +210,72 @@ TEST(every_address_has_a_text) {
         REQUIRE_OK(bl_addr_parse(formatted(&address), &again));
         CHECK_MEM(&address, sizeof address, &again, sizeof again);
     }
+}
+
+/* ---- asking ------------------------------------------------------------ */
+
+static bl_addr parsed(const char *text) {
+    bl_addr address;
+    REQUIRE_OK(bl_addr_parse(text, &address));
+    return address;
+}
+
+TEST(equal_is_what_is_the_same_place) {
+    static const char *const different[] = {
+        "127.0.0.1:80",   "127.0.0.1:81",       "127.0.0.2:80",
+        "[::1]:80",       "[::1]:81",           "[::2]:80",
+        "[fe80::1%1]:80", "[fe80::1%77777]:80", "[::ffff:127.0.0.1]:80",
+        "unix:/a",        "unix:/ab",           "unix:@a",
+        "unix:@ab",
+    };
+    const size_t count = sizeof different / sizeof *different;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            T_INFO("%s and %s", different[i], different[j]);
+            bl_addr one = parsed(different[i]);
+            bl_addr two = parsed(different[j]);
+            CHECK_EQ(bl_addr_is_equal(&one, &two), i == j);
+        }
+    }
+    bl_addr none = { .length = 0 };
+    bl_addr some = parsed("127.0.0.1:80");
+    CHECK(bl_addr_is_equal(&none, &none));
+    CHECK(!bl_addr_is_equal(&none, &some));
+    /* What the kernel says may count the NUL, or what is behind it. */
+    bl_addr path = parsed("unix:/a");
+    bl_addr longer = path;
+    longer.length = sizeof(struct sockaddr_un);
+    CHECK(bl_addr_is_equal(&path, &longer));
+}
+
+TEST(loopback_and_any_are_known) {
+    static const struct {
+        const char *text;
+        bool is_loopback;
+        bool is_any;
+        bool is_unix;
+    } known[] = {
+        { "127.0.0.1:1", true, false, false },
+        { "127.255.0.9:1", true, false, false },
+        { "128.0.0.1:1", false, false, false },
+        { "[::1]:1", true, false, false },
+        { "[::2]:1", false, false, false },
+        { "[::ffff:127.0.0.1]:1", true, false, false },
+        { "[::ffff:0.0.0.0]:1", false, true, false },
+        { "*:1", false, true, false },
+        { ":1", false, true, false },
+        { "unix:@x", true, false, true },
+        { "unix:/x", true, false, true },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        bl_addr address = parsed(known[i].text);
+        T_INFO("%s", known[i].text);
+        CHECK_EQ(bl_addr_is_loopback(&address), known[i].is_loopback);
+        CHECK_EQ(bl_addr_is_any(&address), known[i].is_any);
+        CHECK_EQ(bl_addr_is_unix(&address), known[i].is_unix);
+    }
+    bl_addr none = { .length = 0 };
+    CHECK(!bl_addr_is_loopback(&none));
+    CHECK(!bl_addr_is_any(&none));
+    CHECK(!bl_addr_is_unix(&none));
 }

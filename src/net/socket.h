@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net/socket.h - what the parts of the network layer share
+ */
+#ifndef BL__NET_SOCKET_H
+#define BL__NET_SOCKET_H
+
+#include <belay/net.h>
+
+/* Returns BL_EINVAL if a value is out of its range. */
+int bl__socket_check_options(const bl_socket_options *options);
+
+/* Returns the path of a local socket's file, or NULL if it has none. */
+const char *bl__addr_path(const bl_addr *address);
+
+/* One attempt of many: how bl_connect_name connects to one address. */
+typedef int bl__attempt_fn(void *context, const bl_addr *address,
+                           bl_stream **stream);
+
+/*
+ * Connects to the first of `addresses` that answers, as RFC 8305 says; puts
+ * them into the order in which they are tried.  `name` is for the text of the
+ * error.
+ */
+int bl__happy_connect(const char *name, bl_addr *addresses, size_t count,
+                      bl_ns delay, bl__attempt_fn *attempt, void *context,
+                      bl_stream **stream);
+
+#endif
