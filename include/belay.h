@@ -22,6 +22,7 @@
 #include <belay/reader.h>
 #include <belay/scope.h>
 #include <belay/select.h>
+#include <belay/serve.h>
 #include <belay/stream.h>
 #include <belay/sync.h>
 #include <belay/task.h>

@@ -252,7 +252,10 @@ static int fd_fd(const void *context) {
     return fd >= 0 ? fd : self->fds[BL__WRITING];
 }
 
-/* Somebody else tried, and did not lower the flag: so it is asked for. */
+/*
+ * A lowered flag is right: what came since would have raised it.  A raised one
+ * is only a hint, for somebody else may have tried and not lowered it.
+ */
 static int fd_wait_ready(void *context, unsigned event) {
     struct fd_stream *self = context;
     enum bl__direction direction =
@@ -262,7 +265,7 @@ static int fd_wait_ready(void *context, unsigned event) {
         .events = event == BL_READABLE ? POLLIN : POLLOUT,
     };
     if (item.fd < 0) return BL_ENOTSUP;
-    if (poll(&item, 1, 0) != 0) return 0;
+    if ((self->ready & event) && poll(&item, 1, 0) != 0) return 0;
     self->ready &= ~event;
     return fd_park(self, direction);
 }

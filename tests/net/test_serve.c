@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/net/test_serve.c - a server from its first connection to its end
+ */
+#include <belay/test.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/famine.h"
+#include "support/host.h"
+#include "support/kids.h"
+#include "support/sockets.h"
+
+/* A server under test, run by a task. */
+struct house {
+    bl_listener *listener;
+    bl_addr address;
+    bl_serve_fn *handler;
+    bl_serve_options options;
+    bl_serve_stats stats;
+    bl_event stop;
+    int rc;
+    bool has_ended;
+    int errors;
+    int last_error;
+};
+
+static void on_error(const bl_connection *connection, int rc, void *arg) {
+    struct house *house = arg;
+    (void)connection;
+    house->errors++;
+    house->last_error = rc;
+}
+
+static int house_init(struct house *house, bl_serve_fn *handler) {
+    bl_addr any;
+    int rc = bl_addr_parse("127.0.0.1:0", &any);
+    if (rc < 0) return rc;
+    *house = (struct house){ .handler = handler };
+    rc = bl_tcp_listen(&any, &house->listener);
+    if (rc < 0) return rc;
+    house->address = bl_listener_address(house->listener);
+    bl_event_init(&house->stop);
+    house->options = (bl_serve_options){ .size = sizeof house->options,
+                                         .arg = house,
+                                         .stop = &house->stop,
+                                         .on_error = on_error,
+                                         .stats = &house->stats };
+    return 0;
+}
+
+static int house_run(void *arg) {
+    struct house *house = arg;
+    house->rc = bl_serve(house->listener, house->handler, &house->options);
+    house->has_ended = true;
+    return house->rc == BL_ECANCELED ? house->rc : 0;
+}
+
+static bl_stream *visit(struct house *house) {
+    bl_stream *stream;
+    REQUIRE_OK(bl_connect(&house->address, NULL, &stream));
+    return stream;
+}
+
+static int echo(bl_connection *connection) {
+    char bytes[64];
+    for (;;) {
+        int rc = bl_connection_wait(connection);
+        if (rc <= 0) return rc;
+        bl_ssize count =
+            bl_stream_read(connection->stream, bytes, sizeof bytes);
+        if (count <= 0) return (int)count;
+        rc =
+            bl_stream_write_all(connection->stream, bytes, (size_t)count, NULL);
+        if (rc < 0) return rc;
+    }
+}
+
+static void ask(bl_stream *stream) {
+    char bytes[5];
+    REQUIRE_OK(bl_stream_write_all(stream, "hello", 5, NULL));
+    REQUIRE_OK(bl_stream_read_exactly(stream, bytes, 5, NULL));
+    CHECK_MEM(bytes, 5, "hello", 5);
+}
+
+/* ---- serving ----------------------------------------------------------- */
+
+TEST(every_connection_has_a_task_of_its_own) {
+    struct house house;
+    bl_stream *streams[10];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    for (int i = 0; i < 10; i++)
+        streams[i] = visit(&house);
+    for (int i = 9; i >= 0; i--)
+        ask(streams[i]);
+    CHECK_EQ(house.stats.accepted, 10);
+    CHECK_EQ(house.stats.active, 10);
+    for (int i = 0; i < 10; i++)
+        CHECK_OK(bl_stream_close(streams[i]));
+    t_settle();
+    CHECK_EQ(house.stats.active, 0);
+    CHECK_EQ(house.stats.active_max, 10);
+    CHECK_EQ(house.stats.finished, 10);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.errors, 0);
+}
+
+/* Says its line and fails. */
+static int fail(bl_connection *connection) {
+    struct house *house = connection->arg;
+    CHECK(bl_addr_is_loopback(&connection->peer));
+    int rc = bl_stream_write_all(connection->stream, "no", 2, NULL);
+    if (rc < 0) return rc;
+    return house->stats.accepted % 2 == 1 ? BL_ERR(BL_EPROTO, "odd") : 0;
+}
+
+TEST(a_connection_that_fails_harms_nobody_else) {
+    struct house house;
+    char bytes[4];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, fail));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    for (int i = 0; i < 4; i++) {
+        bl_stream *stream = visit(&house);
+        CHECK_OK(bl_stream_read_exactly(stream, bytes, 2, NULL));
+        CHECK_EQ(bl_stream_read(stream, bytes, 1), 0);
+        CHECK_OK(bl_stream_close(stream));
+    }
+    t_settle();
+    CHECK_EQ(house.stats.finished, 2);
+    CHECK_EQ(house.stats.failed, 2);
+    CHECK_EQ(house.errors, 2);
+    CHECK_ERR(house.last_error, BL_EPROTO);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
+static int stray(bl_connection *connection) {
+    (void)connection;
+    return BL_ECANCELED; /* nobody cancelled it */
+}
+
+TEST(a_stray_cancellation_is_an_error_of_the_connection) {
+    struct house house;
+    char byte;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, stray));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    CHECK_EQ(bl_stream_read(stream, &byte, 1), 0);
+    CHECK_OK(bl_stream_close(stream));
+    CHECK_EQ(house.stats.failed, 1);
+    CHECK_ERR(house.last_error, BL_ECANCELED);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
+/* ---- limits ------------------------------------------------------------ */
+
+TEST(more_connections_than_the_limit_wait_in_the_kernel) {
+    struct house house;
+    bl_stream *streams[3];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.connections_max = 2;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    for (int i = 0; i < 3; i++)
+        streams[i] = visit(&house);
+    ask(streams[0]);
+    ask(streams[1]);
+    REQUIRE_OK(bl_stream_write_all(streams[2], "hello", 5, NULL));
+    t_settle();
+    CHECK_EQ(house.stats.accepted, 2);
+    CHECK_OK(bl_stream_close(streams[0]));
+    char bytes[5];
+    CHECK_OK(bl_stream_read_exactly(streams[2], bytes, 5, NULL));
+    CHECK_EQ(house.stats.accepted, 3);
+    CHECK_EQ(house.stats.active_max, 2);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(bl_stream_close(streams[1]));
+    CHECK_OK(bl_stream_close(streams[2]));
+}
+
+TEST(a_stop_reaches_a_server_that_waits_for_room) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.connections_max = 1;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    t_settle();
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_OK(bl_stream_close(stream));
+}
+
+TEST(a_lack_of_descriptors_is_waited_out) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *first = visit(&house);
+    ask(first);
+    limit_descriptors(1); /* for the client; then there is none */
+    bl_stream *second = visit(&house);
+    CHECK_OK(bl_sleep(BL_SEC(60)));
+    uint64_t errors = house.stats.accept_errors;
+    unlimit_descriptors();
+    /* 5, 10, 20 ... 640 ms, and then one a second */
+    CHECK_GE(errors, 60);
+    CHECK_LE(errors, 70);
+    CHECK_EQ(house.errors, (int)errors);
+    CHECK_ERR(house.last_error, BL_EMFILE);
+    ask(second); /* it was in the queue all the time */
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(bl_stream_close(first));
+    CHECK_OK(bl_stream_close(second));
+}
+
+/* ---- stopping ---------------------------------------------------------- */
+
+TEST(a_stop_sends_idle_connections_home_at_once) {
+    struct house house;
+    char byte;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    bl_event_set(&house.stop);
+    CHECK_EQ(bl_stream_read(stream, &byte, 1), 0);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(bl_now(), 0);
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.finished, 1);
+    CHECK_OK(bl_stream_close(stream));
+    CHECK_ERR(bl_connect(&house.address, NULL, &stream), BL_ECONNREFUSED);
+}
+
+/* A request takes ten seconds. */
+static int work(bl_connection *connection) {
+    char request[4];
+    int rc = bl_connection_wait(connection);
+    if (rc <= 0) return rc;
+    rc = bl_stream_read_exactly(connection->stream, request, 4, NULL);
+    if (rc < 0) return rc;
+    CHECK(!bl_connection_is_stopping(connection));
+    rc = bl_sleep(BL_SEC(10));
+    if (rc < 0) return rc;
+    CHECK(bl_connection_is_stopping(connection));
+    return bl_stream_write_all(connection->stream, "done", 4, NULL);
+}
+
+struct ending {
+    bl_ns grace;
+    bl_ns ends_at;
+    bool is_finished;
+};
+
+static const struct ending endings[] = {
+    { 0, BL_SEC(6), false }, /* five seconds */
+    { BL_SEC(2), BL_SEC(3), false },
+    { BL_SEC(20), BL_SEC(10), true },
+    { BL_FOREVER, BL_SEC(10), true },
+};
+PARAM(int, ending, 0, 1, 2, 3);
+
+TEST(a_request_in_progress_has_the_grace_to_finish, (ending)) {
+    const struct ending *expected = &endings[ending];
+    struct house house;
+    char bytes[4];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, work));
+    house.options.grace = expected->grace;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    CHECK_OK(bl_stream_write_all(stream, "work", 4, NULL));
+    CHECK_OK(bl_sleep(BL_SEC(1)));
+    bl_event_set(&house.stop);
+    t_settle();
+    bl_stream *late = NULL;
+    CHECK_ERR(bl_connect(&house.address, NULL, &late), BL_ECONNREFUSED);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(bl_now(), expected->ends_at);
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.finished, expected->is_finished ? 1 : 0);
+    CHECK_EQ(house.stats.cancelled, expected->is_finished ? 0 : 1);
+    CHECK_EQ(bl_stream_read(stream, bytes, 4), expected->is_finished ? 4 : 0);
+    CHECK_OK(bl_stream_close(stream));
+}
+
+TEST(closing_the_listener_is_a_stop) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.stop = NULL;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    t_settle();
+    bl_listener_close(house.listener);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.finished, 1);
+    CHECK_OK(bl_stream_close(stream));
+}
+
+TEST(a_cancelled_server_cancels_its_connections) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, work));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    CHECK_OK(bl_stream_write_all(stream, "work", 4, NULL));
+    CHECK_OK(bl_sleep(BL_SEC(1)));
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(house.rc, BL_ECANCELED);
+    CHECK_EQ(bl_now(), BL_SEC(1));
+    CHECK_EQ(house.stats.cancelled, 1);
+    CHECK_OK(bl_stream_close(stream));
+}
+
+TEST(a_stop_before_the_start_serves_nobody) {
+    struct house house;
+    REQUIRE_OK(house_init(&house, echo));
+    bl_event_set(&house.stop);
+    CHECK_OK(house_run(&house));
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.accepted, 0);
+}
+
+/* ---- bad peers --------------------------------------------------------- */
+
+TEST(peers_that_misbehave_do_not_keep_the_server) {
+    struct house house;
+    bl_group group = BL__ZEROED;
+    REQUIRE_OK(bl_group_enter(&group));
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.grace = BL_SEC(1);
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    /* One breaks off. */
+    bl_stream *rude = visit(&house);
+    ask(rude);
+    int fd = dup(bl_stream_fd(rude));
+    bl_stream_abort(rude);
+    close_by_reset(fd);
+    /* One sends a byte a second. */
+    bl_stream *slow = visit(&house);
+    char byte;
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(bl_stream_write_all(slow, "x", 1, NULL));
+        CHECK_EQ(bl_stream_read(slow, &byte, 1), 1);
+        CHECK_OK(bl_sleep(BL_SEC(1)));
+    }
+    /* One sends and never reads. */
+    bl_stream *deaf = visit(&house);
+    static char much[65536];
+    int rc = 0;
+    BL_MOVE_ON(rc, BL_SEC(1)) {
+        while (rc == 0)
+            rc = bl_stream_write_all(deaf, much, sizeof much, NULL);
+    }
+    ask(slow);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.active, 0);
+    CHECK_EQ(house.stats.cancelled, 1); /* the deaf one's */
+    bl_stream_abort(slow);
+    bl_stream_abort(deaf);
+}
+
+/* ---- refusals ---------------------------------------------------------- */
+
+static void serve_without_loop(void *arg) {
+    CHECK_ERR(bl_serve(arg, echo, NULL), BL_ENOLOOP);
+}
+
+static void serve_in_callback(void *context) {
+    struct house *house = context;
+    CHECK_ERR(bl_serve(house->listener, echo, NULL), BL_ENOTASK);
+    house->has_ended = true;
+}
+
+TEST(bad_arguments_leave_the_listener_to_the_caller) {
+    struct house house;
+    bl_serve_options options = { .size = 0 };
+    bl_call call = { 0 };
+    REQUIRE_OK(house_init(&house, echo));
+    CHECK_ERR(bl_serve(NULL, echo, NULL), BL_EINVAL);
+    CHECK_ERR(bl_serve(house.listener, NULL, NULL), BL_EINVAL);
+    CHECK_ERR(bl_serve(house.listener, echo, &options), BL_EINVAL);
+    options = (bl_serve_options){ .size = sizeof options, .grace = -1 };
+    CHECK_ERR(bl_serve(house.listener, echo, &options), BL_EINVAL);
+    CHECK_ERR(bl_connection_wait(NULL), BL_EINVAL);
+    on_thread(serve_without_loop, house.listener);
+    bl_call_soon(bl_loop_running(), &call, serve_in_callback, &house);
+    while (!house.has_ended)
+        CHECK_OK(bl_sleep(1));
+    bl_listener_close(house.listener);
+}
+
+/* Waits where its own scope is cancelled. */
+static int wait_cancelled(bl_connection *connection) {
+    bl_scope scope;
+    bl_scope_enter(&scope);
+    bl_scope_cancel(&scope, NULL);
+    CHECK_ERR(bl_connection_wait(connection), BL_ECANCELED);
+    return bl_scope_exit(&scope, 0);
+}
+
+TEST(a_cancelled_handler_is_not_sent_home) {
+    struct house house;
+    char byte;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, wait_cancelled));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    CHECK_EQ(bl_stream_read(stream, &byte, 1), 0);
+    CHECK_OK(bl_stream_close(stream));
+    CHECK_EQ(house.stats.finished, 1);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
+TEST(without_memory_nothing_is_served) {
+    struct house house;
+    REQUIRE_OK(house_init(&house, echo));
+    famine_begin(0);
+    int rc = bl_serve(house.listener, echo, &house.options);
+    famine_end();
+    CHECK_ERR(rc, BL_ENOMEM); /* and the listener is closed */
+}
+
+/* ---- everything at every point ----------------------------------------- */
+
+static int talk(struct house *house) {
+    bl_stream *stream = NULL;
+    char bytes[5];
+    int rc = bl_connect(&house->address, NULL, &stream);
+    if (rc < 0) return rc;
+    rc = bl_stream_write_all(stream, "hello", 5, NULL);
+    if (rc == 0) rc = bl_stream_read_exactly(stream, bytes, 5, NULL);
+    bl_stream_abort(stream);
+    return rc == BL_ECONNRESET ? 0 : rc; /* refused for want of memory */
+}
+
+static void serve_and_talk(void) {
+    struct house house;
+    int rc = house_init(&house, echo);
+    if (rc < 0) return;
+    house.options.connections_max = 2;
+    BL_GROUP(group, rc) {
+        rc = bl_spawn(group, house_run, &house);
+        if (rc < 0) {
+            bl_listener_close(house.listener);
+            break;
+        }
+        rc = talk(&house);
+        bl_event_set(&house.stop);
+    }
+    if (!t_injected()) CHECK_OK(rc);
+    CHECK_ALWAYS(house.stats.active == 0);
+}
+
+TEST(cancelled_or_without_memory_nothing_leaks, .sweep = T_CANCEL | T_OOM) {
+    serve_and_talk();
+}
+
+TEST(shuffled_orders_change_nothing, .schedules = 30) {
+    serve_and_talk();
+}
