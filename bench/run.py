@@ -21,6 +21,9 @@ medians of one run.  Each runs on one CPU, except where another thread is what
 is measured.  A contender whose repetitions have taken --budget seconds gets no
 more of them.
 
+Where targets.py has a target for METRIC_ratio, a line with that name follows:
+the median of our cost divided by that of raw-epoll in the same round.
+
 Peers that are not on this machine are left out, and it is said.  The exit
 status is 1 if a benchmark is broken; a missed target is not.
 """
@@ -41,9 +44,13 @@ import targets
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 OURS = "belay"
+FLOOR = "raw-epoll"
+NET_EXEC = "net_exec.c"  # runs the servers that are not written in C
 
 # Metrics about other threads or processes: these may use all CPUs.
 UNPINNED = {"core.to_thread_us", "test.thousand_s"}
+# These hold the server and the client to a CPU each by themselves.
+PINS_ITSELF = "net."
 
 SECONDS_MAX = 300  # for one program, once
 
@@ -156,8 +163,9 @@ def find_ours(_, build):
 
 def c_peers():
     """Contenders in peers/<contender>_<topic>.c."""
-    sources = glob.glob(os.path.join(HERE, "peers", "*.c"))
-    return sorted({os.path.basename(s).split("_")[0] for s in sources})
+    names = {os.path.basename(source) for source in
+             glob.glob(os.path.join(HERE, "peers", "*.c"))}
+    return sorted({name.split("_")[0] for name in names - {NET_EXEC}})
 
 
 def find_c_peer(name, build):
@@ -169,11 +177,18 @@ def find_c_peer(name, build):
     return commands, None
 
 
-def find_go(_, build):
-    if shutil.which("go") is None:
-        return [], "there is no `go` on the path"
-    source = os.path.join(HERE, "peers", "go", "main.go")
-    path = os.path.join(build, "bench", "go_core")
+def served(name, build, command):
+    """A server in another language, measured by peers/net_exec.c."""
+    path, is_there = built(build, NET_EXEC)
+    return [[path, name, *command, "--"]] if is_there else []
+
+
+def build_go(build, folder, name):
+    """Builds a program of Go's, if it is older than its source.
+
+    Returns (its path, None), or (None, why not)."""
+    source = os.path.join(HERE, "peers", folder, "main.go")
+    path = os.path.join(build, "bench", name)
     if not os.path.exists(path) or \
             os.path.getmtime(path) < os.path.getmtime(source):
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -184,16 +199,29 @@ def find_go(_, build):
                               env=offline, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            return [], f"go build failed: {done.stderr.strip()}"
-    return [[path]], None
+            return None, f"go build failed: {done.stderr.strip()}"
+    return path, None
+
+
+def find_go(_, build):
+    if shutil.which("go") is None:
+        return [], "there is no `go` on the path"
+    core, reason = build_go(build, "go", "go_core")
+    if reason:
+        return [], reason
+    net, reason = build_go(build, "go_net", "go_net")
+    if reason:
+        return [[core]], reason
+    return [[core], *served("go", build, [net])], None
 
 
 def find_asyncio(_, build):
-    del build
     if sys.version_info < (3, 11):
         return [], "asyncio.TaskGroup came with Python 3.11"
-    script = os.path.join(HERE, "peers", "asyncio_core.py")
-    return [[sys.executable, script]], None
+    core = os.path.join(HERE, "peers", "asyncio_core.py")
+    net = os.path.join(HERE, "peers", "asyncio_net.py")
+    return [[sys.executable, core],
+            *served("asyncio", build, [sys.executable, net])], None
 
 
 # ---- measuring --------------------------------------------------------------
@@ -233,7 +261,7 @@ def measure(metric, programs, options, cpus):
     values = {program: [] for program in programs}
     spent = dict.fromkeys(programs, 0.0)
     units, broken = {}, []
-    if metric in UNPINNED:
+    if metric in UNPINNED or metric.startswith(PINS_ITSELF):
         cpus = None
     for _ in range(options.reps):
         for program in programs:
@@ -251,6 +279,24 @@ def measure(metric, programs, options, cpus):
             spent[program] += time.monotonic() - started
     return [Result(metric, program.contender, units[program], measured)
             for program, measured in values.items()], broken
+
+
+def ratios(results):
+    """Ours beside the floor, where a target says so: the median of the ratios
+    of the same round, which a machine that drifts does not move."""
+    by_metric = {}
+    for result in results:
+        by_metric.setdefault(result.metric, {})[result.contender] = result
+    found = []
+    for metric, row in by_metric.items():
+        ours, floor = row.get(OURS), row.get(FLOOR)
+        name = metric + "_ratio"
+        if not (ours and floor) or name not in targets.TARGETS:
+            continue
+        values = [a / b for a, b in zip(ours.values, floor.values) if b > 0]
+        if values:
+            found.append(Result(name, OURS, f"of_{FLOOR}", values))
+    return found
 
 
 def metrics_of(programs, only):
@@ -405,6 +451,9 @@ def main(arguments):
                 f"{number(min(result.values))} to "
                 f"{number(max(result.values))} {result.unit} in "
                 f"{len(result.values)}")
+        for result in ratios(found):
+            print(result.line(), flush=True)
+            found.append(result)
         results += found
         broken += wrong
 

@@ -22,6 +22,15 @@ TARGETS = {
     "core.loop_us": (AT_MOST, 40),
     "test.empty_ms": (AT_MOST, 1),
     "test.thousand_s": (AT_MOST, 1),
+    # Beside an epoll loop by hand, in the same round.
+    "net.echo_64_c50_d1_ratio": (AT_MOST, 1.00),
+    "net.echo_64_c1000_d1_ratio": (AT_MOST, 1.03),
+    "net.echo_4096_c50_d1_ratio": (AT_MOST, 1.03),
+    "net.echo_4096_c1000_d1_ratio": (AT_MOST, 1.03),
+    "net.echo_65536_c50_d1_ratio": (AT_MOST, 1.05),
+    "net.echo_65536_c1000_d1_ratio": (AT_MOST, 1.15),
+    "net.echo_64_c50_d16_ratio": (AT_MOST, 1.05),
+    "net.accept_ratio": (AT_MOST, 0.95),
 }
 
 

@@ -96,14 +96,41 @@ class Targets(unittest.TestCase):
 
     def test_names_are_measured(self):
         """A target for a metric that nobody measures would never be missed."""
-        text = ""
+        paths = [os.path.join(ROOT, "bench", "peers", "net_load.h")]
         for name in os.listdir(os.path.join(ROOT, "bench")):
             if name.endswith(".c"):
-                path = os.path.join(ROOT, "bench", name)
-                with open(path, encoding="utf-8") as file:
-                    text += file.read()
+                paths.append(os.path.join(ROOT, "bench", name))
+        text = ""
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                text += file.read()
         for metric in targets.TARGETS:
-            self.assertIn(f'"{metric}"', text)
+            self.assertIn(f'"{metric.removesuffix("_ratio")}"', text)
+
+
+class Ratios(unittest.TestCase):
+    METRIC = "net.accept"  # has a target for its ratio
+
+    def ratios(self, ours, floor, metric=METRIC):
+        unit = "ns_cpu_per_connection"
+        return run.ratios([run.Result(metric, run.OURS, unit, ours),
+                           run.Result(metric, run.FLOOR, unit, floor)])
+
+    def test_rounds_are_compared(self):
+        """The machine was slow in the second round, for both."""
+        found = self.ratios([90.0, 900.0, 95.0], [100.0, 1000.0, 100.0])
+        self.assertEqual([result.line() for result in found],
+                         ["net.accept_ratio\tbelay\t0.90\tof_raw-epoll"])
+
+    def test_a_round_that_is_missing(self):
+        found = self.ratios([50.0, 60.0], [100.0])
+        self.assertEqual(found[0].values, [0.5])
+
+    def test_nothing_to_compare(self):
+        self.assertEqual(self.ratios([5.0], [0.0]), [])
+        self.assertEqual(self.ratios([5.0], [5.0], "net.unheard_of"), [])
+        self.assertEqual(run.ratios([run.Result(
+            self.METRIC, run.OURS, "ns", [5.0])]), [])
 
 
 class Table(unittest.TestCase):

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench/net_echo.c - what a server of ours costs per request
+ *
+ * It is written as the guide shows it: bl_serve, a task and a buffer per
+ * connection, everything compiled in.
+ */
+#include <belay.h>
+
+#include "peers/net_load.h"
+
+static int echo(bl_connection *connection) {
+    static const size_t bytes_max = NET_BYTES_MAX;
+    char buffer[NET_BYTES_MAX];
+    for (;;) {
+        bl_ssize count = bl_stream_read(connection->stream, buffer, bytes_max);
+        if (count <= 0) return (int)count;
+        int rc = bl_stream_write_all(connection->stream, buffer, (size_t)count,
+                                     NULL);
+        if (rc < 0) return rc;
+    }
+}
+
+static int serve_tcp(const bl_addr *any) {
+    bl_listener *listener;
+    bl_serve_options options = {
+        .size = sizeof options,
+        .stack_bytes = 2 * NET_BYTES_MAX,
+    };
+    int rc = bl_listen(any, NULL, &listener);
+    if (rc < 0) return rc;
+    net_say_port(bl_listener_fd(listener));
+    return bl_serve(listener, echo, &options);
+}
+
+static int serve_udp(const bl_addr *any) {
+    static char bytes[NET_UDP_DEPTH][2048];
+    static bl_message messages[NET_UDP_DEPTH];
+    bl_datagram *datagram;
+    int rc = bl_datagram_open(any, NULL, &datagram);
+    if (rc < 0) return rc;
+    net_say_port(bl_datagram_fd(datagram));
+    for (;;) {
+        for (int i = 0; i < NET_UDP_DEPTH; i++) {
+            messages[i].data = bytes[i];
+            messages[i].bytes = sizeof bytes[i];
+        }
+        int count = bl_datagram_recv_many(datagram, messages, NET_UDP_DEPTH);
+        if (count < 0) return count;
+        for (int i = 0; i < count; i++)
+            messages[i].bytes = messages[i].length;
+        for (int sent = 0; sent < count;) {
+            rc = bl_datagram_send_many(datagram, messages + sent,
+                                       (size_t)(count - sent));
+            if (rc < 0) return rc;
+            sent += rc;
+        }
+    }
+}
+
+static int serve(void *arg) {
+    bl_addr any;
+    int rc = bl_addr_parse("127.0.0.1:0", &any);
+    if (rc < 0) return rc;
+    return strcmp(arg, "udp") == 0 ? serve_udp(&any) : serve_tcp(&any);
+}
+
+static int run_server(const char *mode, void *arg) {
+    static char kept[8];
+    (void)arg;
+    snprintf(kept, sizeof kept, "%s", mode);
+    return bl_run(serve, kept);
+}
+
+int main(int argc, char **argv) {
+    return net_main(argc, argv, "belay", run_server, NULL);
+}
