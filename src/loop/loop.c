@@ -348,13 +348,25 @@ static void idle_virtual(bl_loop *loop) {
     jump(loop);
 }
 
+/* Whether nothing can wake anybody, and that is ours to find out. */
+static bool is_deadlocked(const bl_loop *loop) {
+    if (loop->is_stepped || loop->options.has_no_deadlock_check) return false;
+    return !bl__loop_can_be_woken(loop);
+}
+
+/* What has to be known before blocking: is it quiet, at this very moment? */
+static bool must_look_first(const bl_loop *loop) {
+    if (loop->clock != BL_CLOCK_REAL) return true;
+    if (loop->client->has_settlers(loop)) return true;
+    return is_deadlocked(loop);
+}
+
 static void idle(bl_loop *loop, bl_ns wait_max) {
-    if (poll_kernel(loop, 0)) return;
-    if (has_work(loop)) return;
-    if (loop->client->settle(loop)) return;
-    if (!loop->is_stepped && !loop->options.has_no_deadlock_check &&
-        !bl__loop_can_be_woken(loop) && loop->client->deadlock(loop)) {
-        return;
+    if (must_look_first(loop)) {
+        if (poll_kernel(loop, 0)) return;
+        if (has_work(loop)) return;
+        if (loop->client->settle(loop)) return;
+        if (is_deadlocked(loop) && loop->client->deadlock(loop)) return;
     }
     if (loop->clock == BL_CLOCK_VIRTUAL && wait_max > 0) {
         idle_virtual(loop);
@@ -364,6 +376,7 @@ static void idle(bl_loop *loop, bl_ns wait_max) {
     bl_ns next = bl__timers_next(loop);
     if (loop->review_due < next) next = loop->review_due;
     if (next != BL_FOREVER && loop->clock == BL_CLOCK_REAL) {
+        loop->now = bl__loop_now(loop); /* tasks have run since it was read */
         timeout = next > loop->now ? next - loop->now : 0;
     }
     if (timeout > wait_max) timeout = wait_max;

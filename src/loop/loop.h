@@ -29,7 +29,8 @@
 struct bl__client {
     bool (*has_ready)(const bl_loop *loop);
     void (*run_ready)(bl_loop *loop);
-    /* Wakes those who wait for quiet; true if there were any. */
+    /* Whether anybody waits for quiet; wakes them, true if there were any. */
+    bool (*has_settlers)(const bl_loop *loop);
     bool (*settle)(bl_loop *loop);
     /* Nothing can wake anybody: true if something was done about it. */
     bool (*deadlock)(bl_loop *loop);

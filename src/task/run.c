@@ -98,6 +98,7 @@ static void add_hook(void) {
 static const struct bl__client client = {
     .has_ready = bl__sched_has_ready,
     .run_ready = bl__sched_run_ready,
+    .has_settlers = bl__sched_has_settlers,
     .settle = bl__sched_settle,
     .deadlock = on_deadlock,
     .signal = cancel_on_signal,

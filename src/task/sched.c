@@ -143,6 +143,11 @@ int bl_settle(void) {
     return bl_park_wait(&settler.park);
 }
 
+bool bl__sched_has_settlers(const bl_loop *loop) {
+    const struct bl__sched *sched = bl__sched_of(loop);
+    return !bl__list_is_empty(&sched->settlers);
+}
+
 bool bl__sched_settle(bl_loop *loop) {
     struct bl__sched *sched = bl__sched_of(loop);
     bool served = false;

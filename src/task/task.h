@@ -165,6 +165,7 @@ void bl__check_stack(bl_task *task);
 void bl__yield_now(struct bl__sched *sched, bl_task *task);
 void bl__sched_run_ready(bl_loop *loop);
 bool bl__sched_has_ready(const bl_loop *loop);
+bool bl__sched_has_settlers(const bl_loop *loop);
 bool bl__sched_settle(bl_loop *loop);
 
 /* ---- task.c */

@@ -712,3 +712,27 @@ TEST(closing_a_loop_that_runs_ends_the_process, .no_loop = true,
     open_quiet(BL_CLOCK_VIRTUAL);
     CHECK_OK(bl_loop_run(loop, closes_its_own_loop, NULL));
 }
+
+/* ---- what idling costs --------------------------------------------------- */
+
+/* Blocking is one call: a look without waiting in front of it would find
+ * nothing, and is needed only by those who have to know that it is quiet. */
+TEST(an_idle_loop_asks_the_kernel_once, .clock = T_CLOCK_REAL) {
+    bl_loop_info before;
+    bl_loop_info after;
+    bl_watch watch;
+    int ends[2];
+    socket_pair(ends);
+    /* So that there is a driver. */
+    bl_watch_init(&watch, ends[0], notes_readable, NULL);
+    REQUIRE_OK(bl_watch_start(bl_loop_running(), &watch, BL_READABLE));
+    CHECK_OK(bl_sleep(1));
+    bl_loop_get_info(bl_loop_running(), &before);
+    for (int i = 0; i < 10; i++)
+        CHECK_OK(bl_sleep(BL_US(200)));
+    bl_loop_get_info(bl_loop_running(), &after);
+    CHECK_LE(after.polls - before.polls, 12); /* not 20 */
+    bl_watch_stop(&watch);
+    close(ends[0]);
+    close(ends[1]);
+}
