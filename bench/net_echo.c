@@ -9,28 +9,27 @@
 
 #include "peers/net_load.h"
 
+/* A buffer of this size is too much for a stack that 1,000 tasks have. */
 static int echo(bl_connection *connection) {
-    static const size_t bytes_max = NET_BYTES_MAX;
-    char buffer[NET_BYTES_MAX];
-    for (;;) {
-        bl_ssize count = bl_stream_read(connection->stream, buffer, bytes_max);
-        if (count <= 0) return (int)count;
-        int rc = bl_stream_write_all(connection->stream, buffer, (size_t)count,
-                                     NULL);
-        if (rc < 0) return rc;
+    char *buffer = bl_alloc(NET_BYTES_MAX);
+    if (buffer == NULL) return BL_ENOMEM;
+    bl_stream *stream = connection->stream;
+    bl_ssize count;
+    int rc = 0;
+    while ((count = bl_stream_read(stream, buffer, NET_BYTES_MAX)) > 0) {
+        rc = bl_stream_write_all(stream, buffer, (size_t)count, NULL);
+        if (rc < 0) break;
     }
+    bl_free(buffer);
+    return count < 0 ? (int)count : rc;
 }
 
 static int serve_tcp(const bl_addr *any) {
     bl_listener *listener;
-    bl_serve_options options = {
-        .size = sizeof options,
-        .stack_bytes = 2 * NET_BYTES_MAX,
-    };
     int rc = bl_listen(any, NULL, &listener);
     if (rc < 0) return rc;
     net_say_port(bl_listener_fd(listener));
-    return bl_serve(listener, echo, &options);
+    return bl_serve(listener, echo, NULL);
 }
 
 static int serve_udp(const bl_addr *any) {
