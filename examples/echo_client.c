@@ -32,11 +32,9 @@ static int exchange(bl_stream *stream, const char *text) {
 }
 
 static int talk(const struct message *message) {
-    bl_addr address;
     bl_stream *stream;
 
-    BL_TRY(bl_addr_resolve(message->server, &address));
-    BL_TRY(bl_tcp_connect(&address, &stream));
+    BL_TRY(bl_connect_name(message->server, NULL, &stream));
 
     int rc = exchange(stream, message->text);
     bl_stream_abort(stream);

@@ -21,59 +21,57 @@ struct options {
     bool is_once;
 };
 
+struct server {
+    const struct options *options;
+    bl_event stop;
+};
+
 /* Sends back what comes until the peer closes its side. */
-static int echo(void *arg) {
-    bl_stream *stream = arg; /* ours from here on */
+static int echo(bl_connection *connection) {
+    bl_stream *stream = connection->stream;
+    struct server *server = connection->arg;
     char buffer[4096];
-    bl_ssize rc;
+    bl_ssize count;
+    int rc = 0;
 
-    do {
-        rc = bl_stream_read(stream, buffer, sizeof(buffer));
-        if (rc <= 0) break;
-        rc = bl_stream_write_all(stream, buffer, (size_t)rc, NULL);
-    } while (rc == 0);
-
-    bl_stream_abort(stream);
-    /* A peer that breaks off ends its own connection, not the server. */
-    return rc == BL_ECANCELED ? BL_ECANCELED : 0;
-}
-
-static void drop_stream(void *arg) {
-    bl_stream_abort(arg);
-}
-
-static int accept_loop(bl_listener *listener, bool is_once) {
-    int rc;
-    BL_GROUP(connections, rc) {
-        do {
-            bl_stream *stream;
-            rc = bl_listener_accept(listener, &stream, NULL);
-            if (rc < 0) break;
-            rc = bl_spawn_owned(connections, echo, stream, drop_stream);
-        } while (rc == 0 && !is_once);
+    while ((count = bl_stream_read(stream, buffer, sizeof(buffer))) > 0) {
+        rc = bl_stream_write_all(stream, buffer, (size_t)count, NULL);
+        if (rc < 0) break;
     }
-    return rc;
+
+    if (server->options->is_once) bl_event_set(&server->stop);
+    return count < 0 ? (int)count : rc;
 }
 
-static int serve(void *arg) {
-    const struct options *options = arg;
+static int listen_and_say(const char *text, bl_listener **listener) {
     bl_addr address;
-    bl_listener *listener;
+    char bound[BL_ADDR_TEXT_BYTES];
 
-    int rc = bl_addr_parse(options->address, &address);
-    if (rc == 0) rc = bl_tcp_listen(&address, &listener);
-    if (rc < 0) return rc;
+    BL_TRY(bl_addr_parse(text, &address));
+    BL_TRY(bl_listen(&address, NULL, listener));
 
-    char text[BL_ADDR_TEXT_BYTES];
-    address = bl_listener_address(listener);
-    bl_addr_format(&address, text, sizeof(text));
-    printf("listening on %s\n", text);
+    address = bl_listener_address(*listener);
+    bl_addr_format(&address, bound, sizeof(bound));
+    printf("listening on %s\n", bound);
     fflush(stdout);
+    return 0;
+}
 
-    BL_MOVE_ON(rc, options->limit) {
-        rc = accept_loop(listener, options->is_once);
+static int main_task(void *arg) {
+    struct server server = { .options = arg };
+    bl_listener *listener;
+    bl_event_init(&server.stop);
+    BL_TRY(listen_and_say(server.options->address, &listener));
+
+    bl_serve_options options = {
+        .size = sizeof(options),
+        .arg = &server,
+        .stop = &server.stop,
+    };
+    int rc;
+    BL_MOVE_ON(rc, server.options->limit) {
+        rc = bl_serve(listener, echo, &options);
     }
-    bl_listener_close(listener);
     return rc;
 }
 
@@ -102,7 +100,7 @@ int main(int argc, char **argv) {
         return 2;
     }
 
-    int rc = bl_run(serve, &options);
+    int rc = bl_run(main_task, &options);
     if (rc == BL_EINTERRUPTED) return 0; /* Ctrl-C is how it is stopped */
     if (rc < 0) fprintf(stderr, "echo_server: %s\n", bl_strerror(rc));
     return rc < 0;
