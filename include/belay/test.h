@@ -30,6 +30,7 @@
 #include <belay/test/declare.h>
 #include <belay/test/fixture.h>
 #include <belay/test/fuzz.h>
+#include <belay/test/script.h>
 #include <belay/test/time.h>
 
 #if defined(__GNUC__) && !defined(__cplusplus)
@@ -92,6 +93,7 @@
 #        define t_injected     bl_test_is_injected
 #        define t_folder       bl_test_folder
 #        define t_connect      bl_test_connect
+#        define t_peer         bl_test_peer
 #        define t_log_text     bl_test_log_text
 #        define t_log_count    bl_test_log_count
 #        define t_log_clear    bl_test_log_clear
@@ -110,6 +112,11 @@
 #        define MS  BL_MS
 #        define US  BL_US
 
+#        define T_EXPECT        BL_TEST_EXPECT
+#        define T_SEND          BL_TEST_SEND
+#        define T_WAIT          BL_TEST_WAIT
+#        define T_EXPECT_END    BL_TEST_EXPECT_END
+#        define T_END           BL_TEST_END
 #        define T_PASSED        BL_TEST_PASSED
 #        define T_FAILED        BL_TEST_FAILED
 #        define T_TIMEOUT       BL_TEST_TIMEOUT
