@@ -135,6 +135,7 @@ static bool fd_lacks_nowait(void) {
  * first one. */
 static bool fd_fails(bl_io_call call, int fd, const struct iovec **parts,
                      int *count, struct iovec *first) {
+    if (bl__hard_interrupts()) return true;
     if (BL__LIKELY(bl__sys_seam == NULL)) return false;
     *first = **parts;
     *parts = first;

@@ -26,6 +26,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 
 enum {
     STREAM_WINDOW_PARTS = 16 /* of a long vector, given to the kind at once */
@@ -151,7 +152,7 @@ int bl_stream_read_exactly(bl_stream *stream, void *buffer, size_t bytes,
 
     while (total < bytes) {
         struct iovec part = { .iov_base = (char *)buffer + total,
-                              .iov_len = bytes - total };
+                              .iov_len = bl__hard_part(bytes - total) };
         bl_ssize count = stream_read_some(stream, &part, 1);
         if (count <= 0) {
             rc = count < 0 ? (int)count : BL_ECONNRESET;
@@ -217,8 +218,8 @@ static int window_fill(struct iovec *window, const struct iovec *parts,
             continue;
         }
         window[used].iov_base = (char *)parts[i].iov_base + skip;
-        window[used].iov_len = left - skip;
-        used++;
+        window[used].iov_len = bl__hard_part(left - skip);
+        if (window[used++].iov_len < left - skip) break;
         skip = 0;
     }
     return used;
