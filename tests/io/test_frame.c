@@ -120,7 +120,7 @@ TEST(a_length_has_one_spelling, (at_once)) {
     }
 }
 
-TEST(an_end_inside_a_message_is_a_reset, (kind, at_once)) {
+TEST(an_end_inside_a_message_is_a_reset, (kind, at_once), .tags = "order") {
     char whole[16];
     struct desk desk;
     const void *data;

@@ -12,7 +12,7 @@
 #include "support/sockets.h"
 #include "support/streams.h"
 
-TEST(bytes_go_both_ways) {
+TEST(bytes_go_both_ways, .tags = "order") {
     bl_stream *ends[2];
     char bytes[8];
     REQUIRE_OK(bl_mem_pair(0, ends));
@@ -28,7 +28,7 @@ TEST(bytes_go_both_ways) {
     CHECK_OK(bl_stream_close(ends[1]));
 }
 
-TEST(vectors_go_around_the_ring) {
+TEST(vectors_go_around_the_ring, .tags = "order") {
     bl_stream *ends[2];
     char first[3];
     char second[4];
@@ -161,7 +161,7 @@ TEST(aborting_sends_its_own_tasks_away) {
     CHECK_ERR(writes.result, BL_ECLOSED);
 }
 
-TEST(a_limit_takes_messages_apart) {
+TEST(a_limit_takes_messages_apart, .tags = "order") {
     bl_stream *ends[2];
     bl_stream *other;
     char bytes[8];

@@ -163,7 +163,7 @@ TEST(one_can_look_before_one_takes, (at_once)) {
     desk_close(&desk);
 }
 
-TEST(a_plain_read_takes_the_buffer_first) {
+TEST(a_plain_read_takes_the_buffer_first, .tags = "order") {
     struct desk desk;
     const void *data;
     char bytes[64];

@@ -56,7 +56,7 @@ TEST(small_writes_go_out_together) {
     desk_close(&desk);
 }
 
-TEST(what_does_not_fit_goes_out_with_what_was_before_it) {
+TEST(what_does_not_fit_goes_out_with_what_was_before_it, .tags = "order") {
     struct desk desk;
     desk_open(&desk, 0);
     CHECK_OK(bl_writer_put(&desk.writer, "0123456789", 10));
@@ -109,7 +109,8 @@ static int flush(void *arg) {
     return 0;
 }
 
-TEST(a_flush_that_was_cancelled_before_it_began_can_be_repeated) {
+TEST(a_flush_that_was_cancelled_before_it_began_can_be_repeated,
+     .tags = "order") {
     struct desk desk;
     desk_open(&desk, 4);
     CHECK_OK(bl_stream_write_all(desk.ends[0], "full", 4, NULL));

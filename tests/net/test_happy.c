@@ -87,7 +87,7 @@ TEST(a_failed_attempt_is_followed_at_once) {
     CHECK_OK(bl_stream_close(stream));
 }
 
-TEST(families_alternate_beginning_with_the_first) {
+TEST(families_alternate_beginning_with_the_first, .tags = "order") {
     static const struct line lines[] = { { HOUR, 0 }, { HOUR, 0 },
                                          { HOUR, 0 }, { HOUR, 0 },
                                          { HOUR, 0 }, { BL_MS(1), 0 } };
@@ -132,7 +132,7 @@ TEST(when_all_fail_the_last_failure_counts_and_all_are_named) {
     CHECK_CONTAINS(text, "127.0.0.1:1");
 }
 
-TEST(a_time_limit_ends_the_race) {
+TEST(a_time_limit_ends_the_race, .tags = "order") {
     static const struct line lines[] = { { HOUR, 0 }, { HOUR, 0 } };
     bl_stream *stream = NULL;
     script = lines;
