@@ -57,15 +57,17 @@ static void add_fault(struct bl__test_record *record) {
              " at %p", record->crash_frames[FRAMES_OF_HANDLER]);
 }
 
+/* A signal of the watchdog's is never the expected one, even of its kind. */
 static enum bl__verdict judge_signal(struct bl__worker *worker, int number) {
     char text[160];
     struct bl__test_record *record = worker->record;
     bool is_first = record->headline[0] == '\0';
     int expected = worker->job.test_case->test->options.signal;
-    if (number == expected && record->failure_count == 0) {
+    bool is_hanging = atomic_load(&record->is_watchdogged);
+    if (number == expected && !is_hanging && record->failure_count == 0) {
         return BL__VERDICT_PASSED;
     }
-    if (atomic_load(&record->is_watchdogged)) {
+    if (is_hanging) {
         snprintf(text, sizeof text,
                  "HANG: still running after %.1f s of real time, and killed",
                  (double)worker->limit / 1e9);
@@ -88,8 +90,7 @@ static enum bl__verdict judge_signal(struct bl__worker *worker, int number) {
         bl__crash_describe(&details, record);
         record->text_length += details.length;
     }
-    return atomic_load(&record->is_watchdogged) ? BL__VERDICT_TIMEOUT
-                                                : BL__VERDICT_CRASHED;
+    return is_hanging ? BL__VERDICT_TIMEOUT : BL__VERDICT_CRASHED;
 }
 
 static enum bl__verdict judge_outcome(const struct bl__test_record *record) {

@@ -321,6 +321,11 @@ static void find_stack(const struct bl__worker *worker) {
     if (count > 0) record->crash_frame_count = count + BL__CRASH_FRAMES;
 }
 
+/* Who waits for a signal has no handlers of ours. */
+static bool has_handlers(const struct bl__worker *worker) {
+    return worker->job.test_case->test->options.signal == 0;
+}
+
 /*
  * First the loop of the test is asked to cancel it, which works while it waits
  * for something.  Then the crash handler is to leave the stack of the guilty
@@ -330,22 +335,20 @@ static void urge(struct bl__worker *worker) {
     switch (worker->urgency) {
     case BL__URGENCY_NONE:
         worker->urgency = BL__URGENCY_HURRIED;
-        /* Who waits for a signal has no handlers of ours. */
-        if (worker->job.test_case->test->options.signal == 0) {
-            kill(worker->pid, BL__CRASH_HURRY);
-        }
+        if (has_handlers(worker)) kill(worker->pid, BL__CRASH_HURRY);
         return;
     case BL__URGENCY_HURRIED:
         worker->urgency = BL__URGENCY_WARNED;
         atomic_store(&worker->record->is_watchdogged, true);
+        if (!has_handlers(worker)) break;
         kill(worker->pid, SIGABRT);
         return;
     case BL__URGENCY_WARNED:
-    case BL__URGENCY_KILLED:
-        worker->urgency = BL__URGENCY_KILLED;
-        find_stack(worker);
-        kill(-worker->pid, SIGKILL);
+    case BL__URGENCY_KILLED: break;
     }
+    worker->urgency = BL__URGENCY_KILLED;
+    find_stack(worker);
+    kill(-worker->pid, SIGKILL);
 }
 
 bl_ns bl__worker_watch(struct bl__worker *worker, bl_ns now) {

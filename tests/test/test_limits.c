@@ -58,6 +58,18 @@ TEST(the_stack_of_a_deaf_process_is_shown, (deaf), .no_loop = true) {
     subrun_done(&run);
 }
 
+/* The watchdog's own signal is not the one that the test waits for. */
+TEST(a_test_that_hangs_before_its_signal_fails, .no_loop = true) {
+    struct subrun run = RUN_ONE("hangs_before_its_signal");
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, "TIMEOUT limits.c::hangs_before_its_signal");
+    CHECK_CONTAINS(run.output, "HANG: still running after ");
+    CHECK_CONTAINS(run.output, "SIGABRT was expected");
+    CHECK_CONTAINS(run.output, "spin at ");
+    CHECK_STR(subrun_last_line(&run), "1 passed, 1 failed");
+    subrun_done(&run);
+}
+
 struct stuck_case {
     const char *test;
     const char *place; /* in its stack */

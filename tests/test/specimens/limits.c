@@ -75,6 +75,10 @@ TEST(spins_with_abort_handled, .watchdog = MS(200)) {
     spin();
 }
 
+TEST(hangs_before_its_signal, .signal = SIGABRT, .watchdog = MS(200)) {
+    spin();
+}
+
 TEST(blocks_in_a_call, .watchdog = MS(200)) {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&mutex);
