@@ -6,6 +6,10 @@
  * stay until the loop is closed.  The memory of the pool is taken with the
  * first job.  A job pins the loop until it has been delivered.
  *
+ * Jobs are delivered as they end.  Under a seam, those that have ended by one
+ * turn of the loop are collected first, in the order in which they were
+ * submitted, which does not depend on threads; then the seam chooses.
+ *
  * Invariant: under the mutex, idle_count threads wait for the condition, and
  * the queue is empty while idle_count exceeds the wake-ups on their way.
  */
@@ -34,20 +38,62 @@ struct bl__pool {
     uint32_t idle_count;
     uint32_t thread_count;
     uint32_t thread_max;
-    uint64_t job_count; /* queued or running; the loop's thread alone */
     bool is_closing;
+    /* Of the loop's thread alone: */
+    uint64_t job_count;     /* queued, running, or not yet delivered */
+    uint64_t job_last;      /* the number of the last one submitted */
+    struct bl__post *ended; /* by number, under a seam */
+    uint32_t ended_count;
     pthread_t threads[];
 };
 
 __thread struct bl__job *bl__job_current;
 
-/* On the loop's thread. */
-static void deliver(struct bl__post *post) {
-    struct bl__job *job = bl__container_of(post, struct bl__job, post);
+static struct bl__job *job_of(struct bl__post *post) {
+    return bl__container_of(post, struct bl__job, post);
+}
+
+static void job_deliver(struct bl__job *job) {
     bl_loop *loop = job->loop;
     loop->pool->job_count--;
     bl_loop_unpin(loop);
     job->finished(job); /* may free the job */
+}
+
+static void ended_insert(struct bl__pool *pool, struct bl__job *job) {
+    struct bl__post **place = &pool->ended;
+    while (*place != NULL && job_of(*place)->number < job->number)
+        place = &(*place)->next;
+    job->post.next = *place;
+    *place = &job->post;
+    pool->ended_count++;
+}
+
+/* On the loop's thread. */
+static void job_ended(struct bl__post *post) {
+    struct bl__job *job = job_of(post);
+    if (job->loop->options.choose == NULL) {
+        job_deliver(job);
+    } else {
+        ended_insert(job->loop->pool, job);
+    }
+}
+
+void bl__pool_deliver(bl_loop *loop) {
+    struct bl__pool *pool = loop->pool;
+    if (pool == NULL) return;
+    while (pool->ended != NULL) {
+        uint32_t pick =
+            bl__loop_choose(loop, BL_CHOICE_OFFLOAD, pool->ended_count);
+        struct bl__post **place = &pool->ended;
+        for (; pick > 0; pick--)
+            place = &(*place)->next;
+        struct bl__job *job = job_of(*place);
+        *place = job->post.next;
+        pool->ended_count--;
+        job_deliver(job);
+    }
+    BL__ASSERT(pool->ended_count == 0);
 }
 
 static struct bl__job *take_job(struct bl__pool *pool) {
@@ -122,7 +168,8 @@ int bl__pool_submit(bl_loop *loop, struct bl__job *job) {
     struct bl__pool *pool = loop->pool;
 
     job->loop = loop;
-    job->post.fn = deliver;
+    job->number = ++pool->job_last;
+    job->post.fn = job_ended;
     atomic_store(&job->is_cancelled, false);
 
     pthread_mutex_lock(&pool->mutex);

@@ -16,6 +16,7 @@
 struct bl__job {
     bl_link link; /* in the queue; guarded by the pool's mutex */
     bl_loop *loop;
+    uint64_t number; /* of submission, in this pool */
     bl_task_fn *fn;
     void *arg;
     int rc;
@@ -33,5 +34,8 @@ int bl__pool_submit(bl_loop *loop, struct bl__job *job);
 
 /* Takes a job back that no thread has taken; false if it is too late. */
 bool bl__pool_withdraw(struct bl__job *job);
+
+/* Delivers what a batch of posts has brought, as the seam chooses. */
+void bl__pool_deliver(bl_loop *loop);
 
 #endif

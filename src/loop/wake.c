@@ -25,6 +25,7 @@
 #include "base/hard.h"
 #include "base/list.h"
 #include "loop/loop.h"
+#include "loop/offload.h"
 
 struct bl_handle {
     pthread_mutex_t mutex;
@@ -93,6 +94,7 @@ void bl__posts_run(bl_loop *loop) {
         oldest->fn(oldest);
         oldest = next;
     }
+    bl__pool_deliver(loop);
 }
 
 /* ---- handles ----------------------------------------------------------- */

@@ -179,6 +179,107 @@ TEST(jobs_run_in_the_order_in_which_they_were_queued, .no_loop = true,
     CHECK_STR(notes(), "1 2 3 4");
 }
 
+/* ---- delivery under a seam ----------------------------------------------- */
+
+/*
+ * A thread that has begun its next job has posted the one before.  So each
+ * thread is held up by a job, then ends some, and then stands at `last`.
+ */
+static struct gate first, second, last;
+
+static void open_gates(void) {
+    gate_init(&first);
+    gate_init(&second);
+    gate_init(&last);
+}
+
+static void close_gates(void) {
+    sem_destroy(&first.opened);
+    sem_destroy(&second.opened);
+    sem_destroy(&last.opened);
+}
+
+static uint32_t choose_first(void *context, bl_choice kind, uint32_t count,
+                             const uint64_t *ids) {
+    (void)context;
+    (void)ids;
+    if (kind == BL_CHOICE_OFFLOAD) note("of %d:", (int)count);
+    return 0;
+}
+
+static uint32_t choose_last(void *context, bl_choice kind, uint32_t count,
+                            const uint64_t *ids) {
+    BL_IGNORE(choose_first(context, kind, count, ids));
+    return kind == BL_CHOICE_OFFLOAD ? count - 1 : 0;
+}
+
+static int offloads_and_notes(void *arg) {
+    note("%d", bl_to_thread(kid_returns, arg));
+    return 0;
+}
+
+static int ends_three_at_once(void *arg) {
+    bl_group group = { 0 };
+    (void)arg;
+    CHECK_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn(&group, offloads, &first));
+    for (int i = 1; i <= 3; i++)
+        CHECK_OK(bl_spawn(&group, offloads_and_notes, ARG(i)));
+    CHECK_OK(bl_spawn(&group, offloads, &last));
+    settle();
+    gate_open(&first, 1);
+    gate_await(&last, 1);
+    settle();
+    CHECK_EQ(thread_jobs(), 1);
+    gate_open(&last, 1);
+    return bl_group_exit(&group, 0);
+}
+
+TEST(a_seam_chooses_which_of_the_ended_jobs_is_delivered, .no_loop = true) {
+    bl_loop_options options = quiet_options();
+    options.threads_max = 1;
+    options.choose = choose_last;
+    open_gates();
+    CHECK_EQ(bl_run_with(ends_three_at_once, NULL, &options), 0);
+    CHECK_STR(notes(), "of 4: of 3: of 2: 3 2 1");
+    close_gates();
+}
+
+static int waits_and_notes(void *arg) {
+    BL_IGNORE(bl_to_thread(job_waits, arg));
+    note(arg == &first ? "first" : "second");
+    return 0;
+}
+
+static int ends_two_crosswise(void *arg) {
+    bl_group group = { 0 };
+    (void)arg;
+    CHECK_OK(bl_group_enter(&group));
+    CHECK_OK(bl_spawn(&group, waits_and_notes, &first));
+    CHECK_OK(bl_spawn(&group, waits_and_notes, &second));
+    CHECK_OK(bl_spawn(&group, offloads, &last));
+    CHECK_OK(bl_spawn(&group, offloads, &last));
+    settle();
+    gate_open(&second, 1);
+    gate_await(&last, 1);
+    gate_open(&first, 1);
+    gate_await(&last, 2);
+    settle();
+    CHECK_STR(notes(), "of 2: first second");
+    gate_open(&last, 2);
+    return bl_group_exit(&group, 0);
+}
+
+TEST(a_seam_is_asked_about_ended_jobs_in_the_order_of_their_calls,
+     .no_loop = true) {
+    bl_loop_options options = quiet_options();
+    options.threads_max = 2;
+    options.choose = choose_first;
+    open_gates();
+    CHECK_EQ(bl_run_with(ends_two_crosswise, NULL, &options), 0);
+    close_gates();
+}
+
 /* ---- cancelling ---------------------------------------------------------- */
 
 /* One thread, which is busy with the first job; the second one is queued. */
