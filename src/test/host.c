@@ -182,8 +182,12 @@ int bl__host_end_fd(int pid) {
 }
 
 unsigned bl__host_share(unsigned count) {
+    enum {
+        FEW = 5
+    };
+    if (count <= FEW) return count;
     unsigned share = (unsigned)(count / bl__host_slowness());
-    return share > 0 || count == 0 ? share : 1;
+    return share > FEW ? share : FEW;
 }
 
 const char *bl__host_complaint(const char *output) {

@@ -52,7 +52,8 @@ double bl__host_slowness(void);
  */
 int bl__host_end_fd(int pid);
 
-/* How many of `count` repetitions a build that is so slow has time for. */
+/* How many of `count` repetitions a build that is so slow has time for; of a
+ * few, all. */
 unsigned bl__host_share(unsigned count);
 
 /* What a sanitizer says in `output` that must fail the test, or NULL. */
