@@ -119,7 +119,8 @@ static void on_crowd(void *context) {
     bl_timer_start(loop, timer, 0);
 }
 
-TEST(a_crowd_of_timers_is_fired_in_several_steps, .no_loop = true) {
+TEST(a_crowd_of_timers_is_fired_in_several_steps, .no_loop = true,
+     .tags = "order") {
     enum {
         CROWD = 2000
     };

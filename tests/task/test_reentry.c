@@ -138,7 +138,7 @@ static int run_chain(struct chain *chain) {
 
 /* It runs before its own task is readied, so who it cancels comes first. */
 TEST(a_destructor_may_cancel_everybody_while_a_cancellation_is_delivered,
-     .no_loop = true) {
+     .no_loop = true, .tags = "order") {
     struct chain chain = { .is_forced = true };
     CHECK_ERR(run_chain(&chain), BL_ECANCELED);
     CHECK_STR(notes(), "dropped token:1 shield:1 victim:1 first:1");
@@ -221,7 +221,7 @@ static void postpones(void *context) {
     note("moved");
 }
 
-TEST(a_callback_may_move_a_deadline_that_is_due_together) {
+TEST(a_callback_may_move_a_deadline_that_is_due_together, .tags = "order") {
     bl_timer timer;
     bl_scope scope;
     bl_timer_init(&timer, postpones, &scope);
@@ -238,7 +238,7 @@ static void reschedules_too_late(void *context) {
     note("late");
 }
 
-TEST(a_callback_behind_the_deadline_comes_too_late) {
+TEST(a_callback_behind_the_deadline_comes_too_late, .tags = "order") {
     bl_timer timer;
     bl_scope scope;
     bl_scope_enter_timeout(&scope, 10);

@@ -69,7 +69,7 @@ TEST(a_point_beyond_the_end_is_not_reached, .no_loop = true) {
     subrun_done(&run);
 }
 
-TEST(short_io_is_a_choice_like_others, .no_loop = true) {
+TEST(short_io_is_a_choice_like_others, .no_loop = true, .tags = "order") {
     struct subrun run = subrun_run(FAULTS, "reads_in_parts", NULL);
     CHECK_EQ(run.status, 0);
     subrun_done(&run);

@@ -134,7 +134,7 @@ TEST(changed_inputs_find_what_the_corpus_is_near_to, .no_loop = true) {
     check_found("breaks_on_two_equal_signs", "CHECK_LT(count, 2)");
 }
 
-TEST(an_input_chooses_the_order_of_tasks, .no_loop = true) {
+TEST(an_input_chooses_the_order_of_tasks, .no_loop = true, .tags = "order") {
     check_found("breaks_in_one_order", "CHECK(order[0] == 0");
 }
 
