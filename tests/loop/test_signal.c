@@ -5,6 +5,9 @@
  * A body runs in a forked child, on its main thread, with the default effect
  * of every signal.  What it saw it leaves in memory that both processes share.
  *
+ * The tests have no loop: ThreadSanitizer takes each task for a thread, and
+ * delivers no signals in the child of a process with threads.
+ *
  *     Legs: threads
  */
 #include <belay/test.h>
@@ -75,7 +78,7 @@ static int is_interrupted(void *arg) {
 
 PARAM(int, number, SIGINT, SIGTERM);
 
-TEST(the_first_cancels_the_root, (number)) {
+TEST(the_first_cancels_the_root, (number), .no_loop = true) {
     CHECK_EQ(run_in_child(is_interrupted, number), 0);
     CHECK(seen->has_handler);
     CHECK_ERR(seen->wait_rc, BL_ECANCELED);
@@ -87,7 +90,8 @@ static int recovers(void *arg) {
     return is_interrupted(arg) == BL_ECANCELED ? 42 : 0;
 }
 
-TEST(a_root_that_finishes_all_the_same_keeps_its_value, (number)) {
+TEST(a_root_that_finishes_all_the_same_keeps_its_value, (number),
+     .no_loop = true) {
     CHECK_EQ(run_in_child(recovers, number), 0);
     CHECK_EQ(seen->rc, 42);
 }
@@ -97,7 +101,8 @@ static int fails(void *arg) {
     return BL_EPIPE;
 }
 
-TEST(a_root_that_fails_in_its_clean_up_keeps_its_error, (number)) {
+TEST(a_root_that_fails_in_its_clean_up_keeps_its_error, (number),
+     .no_loop = true) {
     CHECK_EQ(run_in_child(fails, number), 0);
     CHECK_ERR(seen->rc, BL_EPIPE);
 }
@@ -107,7 +112,7 @@ static int cancels_itself_too(void *arg) {
     return is_interrupted(arg);
 }
 
-TEST(a_signal_counts_more_than_a_cancelled_root, (number)) {
+TEST(a_signal_counts_more_than_a_cancelled_root, (number), .no_loop = true) {
     CHECK_EQ(run_in_child(cancels_itself_too, number), 0);
     CHECK_ERR(seen->rc, BL_EINTERRUPTED);
 }
@@ -120,7 +125,7 @@ static int is_interrupted_in_a_scope(void *arg) {
     return rc;
 }
 
-TEST(a_scope_of_the_root_does_not_catch_it, (number)) {
+TEST(a_scope_of_the_root_does_not_catch_it, (number), .no_loop = true) {
     CHECK_EQ(run_in_child(is_interrupted_in_a_scope, number), 0);
     CHECK_ERR(seen->rc, BL_EINTERRUPTED);
 }
@@ -144,7 +149,7 @@ static int blocks(void *arg) {
     return seen->wait_rc;
 }
 
-TEST(a_loop_that_blocks_is_woken, (number)) {
+TEST(a_loop_that_blocks_is_woken, (number), .no_loop = true) {
     CHECK_EQ(run_in_child(blocks, number), 0);
     CHECK_ERR(seen->wait_rc, BL_ECANCELED);
     CHECK_ERR(seen->rc, BL_EINTERRUPTED);
@@ -163,7 +168,7 @@ static int cleans_up_until_told_again(void *arg) {
     return rc;
 }
 
-TEST(the_second_goes_through_shields, (number)) {
+TEST(the_second_goes_through_shields, (number), .no_loop = true) {
     CHECK_EQ(run_in_child(cleans_up_until_told_again, number), 0);
     CHECK_EQ(seen->shield_rc, 0);
     CHECK_ERR(seen->wait_rc, BL_ECANCELED);
@@ -178,7 +183,7 @@ static int never_gives_up(void *arg) {
     return 0;
 }
 
-TEST(the_third_has_its_default_effect, (number)) {
+TEST(the_third_has_its_default_effect, (number), .no_loop = true) {
     int status = run_in_child(never_gives_up, number);
     CHECK(WIFSIGNALED(status));
     CHECK_EQ(WTERMSIG(status), number);
@@ -195,7 +200,7 @@ static int mixes(void *arg) {
     return bl_sleep(1);
 }
 
-TEST(the_second_may_be_another_signal_than_the_first) {
+TEST(the_second_may_be_another_signal_than_the_first, .no_loop = true) {
     CHECK_EQ(run_in_child(mixes, SIGINT), 0);
     CHECK_ERR(seen->wait_rc, BL_ECANCELED);
     CHECK_ERR(seen->rc, BL_EINTERRUPTED);
@@ -208,7 +213,7 @@ static int runs_twice(void *arg) {
     return first == BL_EINTERRUPTED ? 0 : 1;
 }
 
-TEST(each_run_counts_anew) {
+TEST(each_run_counts_anew, .no_loop = true) {
     seen = shared_memory(sizeof *seen);
     *seen =
         (struct seen){ .fn = cleans_up_until_told_again, .number = SIGTERM };
@@ -235,7 +240,7 @@ static int ignores_and_runs(void *arg) {
     return 0;
 }
 
-TEST(a_signal_that_is_ignored_stays_ignored) {
+TEST(a_signal_that_is_ignored_stays_ignored, .no_loop = true) {
     seen = shared_memory(sizeof *seen);
     *seen = (struct seen){ .fn = looks_at_ignored };
     CHECK_EQ(in_child(ignores_and_runs, NULL), 0);
@@ -260,7 +265,7 @@ static int runs_and_keeps_its_own(void *arg) {
     return 0;
 }
 
-TEST(a_handler_that_the_program_put_in_its_place_stays) {
+TEST(a_handler_that_the_program_put_in_its_place_stays, .no_loop = true) {
     seen = shared_memory(sizeof *seen);
     *seen = (struct seen){ .fn = installs_its_own };
     CHECK_EQ(in_child(runs_and_keeps_its_own, NULL), 0);
@@ -275,7 +280,7 @@ static int runs_as_host(void *arg) {
     return bl_run_with(is_interrupted, NULL, &options);
 }
 
-TEST(signals_of_the_host_are_left_alone) {
+TEST(signals_of_the_host_are_left_alone, .no_loop = true) {
     seen = shared_memory(sizeof *seen);
     *seen = (struct seen){ .number = SIGTERM };
     int status = in_child(runs_as_host, NULL);
@@ -300,7 +305,7 @@ static int runs_an_opened_loop(void *arg) {
     return rc;
 }
 
-TEST(a_loop_that_was_opened_leaves_signals_to_its_host) {
+TEST(a_loop_that_was_opened_leaves_signals_to_its_host, .no_loop = true) {
     seen = shared_memory(sizeof *seen);
     CHECK_EQ(in_child(runs_an_opened_loop, NULL), 0);
     CHECK(!seen->has_handler);
@@ -315,7 +320,7 @@ static int runs_on_a_thread(void *arg) {
     return 0;
 }
 
-TEST(a_loop_on_another_thread_leaves_signals_alone) {
+TEST(a_loop_on_another_thread_leaves_signals_alone, .no_loop = true) {
     seen = shared_memory(sizeof *seen);
     *seen = (struct seen){ .fn = looks_for_a_handler };
     CHECK_EQ(in_child(runs_on_a_thread, NULL), 0);
@@ -337,7 +342,7 @@ static int asks_for_the_tree(void *arg) {
     return rc;
 }
 
-TEST(a_quit_prints_the_tasks_and_they_go_on) {
+TEST(a_quit_prints_the_tasks_and_they_go_on, .no_loop = true) {
     capture_stderr();
     int status = run_in_child(asks_for_the_tree, SIGQUIT);
     const char *text = captured_stderr();
@@ -368,7 +373,8 @@ static int forks_and_looks(void *arg) {
     return fork_and_call(looks_after_a_fork, arg);
 }
 
-TEST(a_forked_child_does_not_have_the_handlers_of_the_loop_it_left) {
+TEST(a_forked_child_does_not_have_the_handlers_of_the_loop_it_left,
+     .no_loop = true) {
     seen = shared_memory(sizeof *seen);
     *seen = (struct seen){ .fn = forks_and_looks };
     CHECK_EQ(in_child(runs, NULL), 0);
@@ -386,7 +392,8 @@ static int forks_and_runs(void *arg) {
     return fork_and_call(runs_again, arg);
 }
 
-TEST(a_forked_child_can_have_signals_of_its_own) {
+TEST(a_forked_child_can_have_signals_of_its_own, .no_loop = true) {
+    if (has_thread_sanitizer()) t_skip("no signals behind a fork of a task");
     seen = shared_memory(sizeof *seen);
     *seen = (struct seen){ .fn = forks_and_runs, .number = SIGTERM };
     CHECK_EQ(in_child(runs, NULL), 0);

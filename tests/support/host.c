@@ -94,6 +94,13 @@ int in_child(int (*fn)(void *arg), void *arg) {
     return status;
 }
 
+/* Its runtime brings this function. */
+extern void __tsan_init(void) __attribute__((weak));
+
+bool has_thread_sanitizer(void) {
+    return __tsan_init != NULL;
+}
+
 void *shared_memory(size_t bytes) {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);

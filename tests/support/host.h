@@ -29,6 +29,9 @@ bl_loop_options quiet_options(void);
  */
 int in_child(int (*fn)(void *arg), void *arg);
 
+/* Whether this is a build with ThreadSanitizer. */
+bool has_thread_sanitizer(void);
+
 /* Returns zeroed memory that forked children share with their parent. */
 void *shared_memory(size_t bytes);
 
