@@ -3,8 +3,9 @@
  * sys/ctx_generic.c - switching on any CPU, by ucontext
  *
  * Several times slower, because swapcontext makes a system call to save the
- * signal mask, but correct wherever the C library has it.  The ucontext of a
- * task lies on its own stack; that of a thread is allocated once per context.
+ * signal mask, but correct wherever the C library has it.  A task that changes
+ * the mask therefore changes its own alone.  The ucontext of a task lies on its
+ * own stack; that of a thread is allocated once per context.
  */
 #include "sys/ctx.h"
 
