@@ -24,19 +24,26 @@ struct contender {
     size_t index;
 };
 
+static void race_note_failure(struct race *race, int rc) {
+    if (!race->is_won) bl__errors_append(&race->errors, bl_error_take(rc));
+}
+
 static int contend(void *arg) {
     struct contender *contender = arg;
     struct race *race = contender->race;
     const bl_racer *racer = &race->racers[contender->index];
 
     int rc = racer->fn(racer->arg);
-    if (rc == BL_ECANCELED && bl_is_cancelled()) return rc;
+    if (rc == BL_ECANCELED && bl_is_cancelled()) {
+        race_note_failure(race, rc); /* counts if nobody cancels the race */
+        return rc;
+    }
     if (rc == BL_ECANCELED) {
         rc = BL_ERR(BL_ESTRAYCANCEL, "a contender returned BL_ECANCELED, but "
                                      "nothing had cancelled it");
     }
     if (rc < 0) {
-        if (!race->is_won) bl__errors_append(&race->errors, bl_error_take(rc));
+        race_note_failure(race, rc);
         return 0;
     }
     if (race->is_won) {

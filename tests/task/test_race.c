@@ -118,11 +118,37 @@ TEST(a_contender_that_does_not_wait_wins_over_later_ones, .tags = "order") {
     CHECK_EQ(second.drops, 1); /* it was accepted, so it ran */
 }
 
-TEST(a_race_of_one, .tags = "rigid") {
+TEST(a_race_of_one) {
     struct runner only = { .kid = { .delay = BL_MS(5), .rc = 4 } };
     bl_racer racers[] = { { runs, &only, drop } };
     CHECK_EQ(bl_race(racers, 1, NULL), 4);
     CHECK_EQ(only.drops, 0);
+}
+
+static int cancels_itself(void *arg) {
+    (void)arg;
+    bl_task_cancel(bl_task_current());
+    return bl_sleep(HOUR);
+}
+
+TEST(who_is_cancelled_alone_has_failed) {
+    bl_racer racers[] = { { cancels_itself, NULL, NULL },
+                          { cancels_itself, NULL, NULL } };
+    CHECK_ERR(bl_race(racers, 2, NULL), BL_EGROUP);
+    const bl_error *tree = bl_error_current(BL_EGROUP);
+    REQUIRE(tree != NULL);
+    REQUIRE_EQ(bl_error_leaf_count(tree), 2);
+    CHECK_ERR(bl_error_code(bl_error_child(tree, 0)), BL_ECANCELED);
+    CHECK_ERR(bl_error_code(bl_error_child(tree, 1)), BL_ECANCELED);
+    CHECK(!bl_is_cancelled());
+}
+
+TEST(who_is_cancelled_alone_keeps_nobody_from_winning) {
+    struct runner slow = { .kid = { .delay = BL_MS(1), .rc = 1 } };
+    bl_racer racers[] = { { cancels_itself, NULL, NULL },
+                          { runs, &slow, drop } };
+    CHECK_EQ(bl_race(racers, 2, NULL), 1);
+    CHECK_EQ(slow.drops, 0);
 }
 
 TEST(a_cancelled_race_cancels_all_and_waits) {
