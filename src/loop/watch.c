@@ -225,7 +225,8 @@ int bl_watch_close(bl_watch *watch) {
         /* Nobody begins anew with a number that ends here. */
         if (record->reader != NULL) bl_watch_stop(record->reader);
         if (record->writer != NULL) bl_watch_stop(record->writer);
-        if (!bl__loop_is_forked(loop)) {
+        /* Where memory was short there is a record, but no driver. */
+        if (loop->driver != NULL && !bl__loop_is_forked(loop)) {
             BL__ASSERT(record->poll.armed == 0);
             loop->driver_ops->flush(loop->driver, &record->poll);
         }

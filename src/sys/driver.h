@@ -69,7 +69,7 @@ struct bl__driver_ops {
     int (*set)(struct bl__driver *driver, struct bl__poll *poll,
                unsigned events);
     /* Makes the kernel let go of the file, so that close() closes it.  To be
-     * called for a poll that was set to 0. */
+     * called for a poll that was set to 0; it is not touched afterwards. */
     void (*flush)(struct bl__driver *driver, struct bl__poll *poll);
     /*
      * Hands over changes, waits up to `timeout` (0: not at all, BL_FOREVER:

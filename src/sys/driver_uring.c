@@ -326,6 +326,15 @@ static int uring_know(struct uring_driver *self, struct bl__poll *poll) {
     return 0;
 }
 
+/* No completion for it is on its way, so nobody has to find it any more. */
+static void uring_forget(struct uring_driver *self,
+                         const struct bl__poll *poll) {
+    uint32_t fd = (uint32_t)poll->fd;
+    BL__ASSERT(poll->requests == 0);
+    if (fd >= self->poll_capacity) return;
+    if (self->polls[fd] == poll) self->polls[fd] = NULL;
+}
+
 /*
  * io_uring calls a regular file always ready and finds out about a closed
  * number later; we want both to be refused at once, as by epoll.
@@ -366,15 +375,14 @@ static int uring_set(struct bl__driver *driver, struct bl__poll *poll,
 static void uring_flush(struct bl__driver *driver, struct bl__poll *poll) {
     struct uring_driver *self = uring_self(driver);
     BL__ASSERT(poll->armed == 0);
-    if (poll->requests == 0) return;
-
-    uring_adopt(self);
+    if (poll->requests > 0) uring_adopt(self);
     bl_ns patience = 0; /* the cancelling usually ends it in the same call */
     while (poll->requests > 0) {
         BL_IGNORE(uring_enter(self, patience) < 0); /* interrupted: again */
         uring_harvest(self);
         patience = BL_FOREVER;
     }
+    uring_forget(self, poll);
 }
 
 /* ---- waiting ----------------------------------------------------------- */

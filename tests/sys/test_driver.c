@@ -209,6 +209,21 @@ TEST(setting_an_edge_again_reports_what_is_ready_again, (rig)) {
     end_pair(rig, &poll, peer);
 }
 
+TEST(what_was_flushed_is_not_touched_any_more, (driver_name)) {
+    struct rig rig = { 0 };
+    struct bl__poll poll, gone;
+    int peer;
+    REQUIRE_OK(bl__driver_open(kind_of(driver_name), &rig.ops, &rig.driver));
+    open_pair(&poll, &peer);
+    CHECK_OK(set(&rig, &poll, BL_READABLE));
+    CHECK_EQ(wait_for(&rig, 0), 0);
+    end_pair(&rig, &poll, peer);
+    memset(&poll, 0xff, sizeof poll);
+    memset(&gone, 0xff, sizeof gone);
+    rig.ops->close(rig.driver);
+    CHECK_MEM(&poll, sizeof poll, &gone, sizeof gone);
+}
+
 TEST(a_closed_peer_is_a_hang_up, (rig)) {
     struct bl__poll poll;
     int peer;
