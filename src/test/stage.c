@@ -236,21 +236,10 @@ static void judge(int rc) {
 }
 
 /* The loop cancels the root when nothing can wake anybody. */
-/*
- * A test that has not asked for sweeps may wait in vain for what the injected
- * failure has kept from it, such as the last party of a barrier; what counts
- * is that the loop's way out of the deadlock leaves nothing behind.
- */
-static bool is_deadlock_of_injection(void) {
-    return bl__job_is_injected(bl__test_job) &&
-           bl__test_job->test_case->test->options.sweep == 0;
-}
-
 static void judge_deadlock(void) {
     if (!bl_is_cancelled()) return;
     stage.is_poisoned = true;
     if (bl__test_record->is_deadlock) return; /* of a fixture */
-    if (is_deadlock_of_injection()) return;
     bl__test_record->is_deadlock = true;
     bl__record_cause(BL_TEST_TIMEOUT, "DEADLOCK: every task waits, and nothing "
                                       "can wake one");

@@ -294,7 +294,8 @@ static int write_chunks(void *arg) {
 }
 
 /* A blocking descriptor takes what there is room for and no more: were the
- * loop blocked, nobody would read, and the watchdog would end the test. */
+ * loop blocked, nobody would read, and the watchdog would end the test.
+ * Rigid: cancelled it goes on draining, and no writer comes to run. */
 TEST(a_large_write_into_a_blocking_descriptor_does_not_block_the_loop, (kind),
      .tags = "rigid") {
     int fds[2];
@@ -415,7 +416,8 @@ TEST(two_tasks_have_one_direction_each) {
     close_pair(fds);
 }
 
-TEST(a_second_task_in_a_direction_is_refused) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(a_second_task_in_a_direction_is_refused, .tags = "rigid") {
     int fds[2];
     socket_pair(fds);
     struct op first = { .fd = fds[0] };
@@ -487,6 +489,7 @@ static void close_after_wake(void *context) {
     CHECK_EQ(other, *fd);
 }
 
+/* Rigid: if nobody reads, its callback closes a number of another. */
 TEST(a_woken_reader_does_not_touch_a_number_that_was_closed, .tags = "rigid") {
     int fds[2];
     bl_timer timer;

@@ -485,7 +485,8 @@ TEST(one_task_may_read_while_another_writes, (is_tcp)) {
     close_line(&line);
 }
 
-TEST(a_second_task_in_a_direction_is_refused) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(a_second_task_in_a_direction_is_refused, .tags = "rigid") {
     struct line line = open_line(true);
     char bytes[8];
     fill(bl_stream_fd(line.stream));
@@ -744,6 +745,7 @@ static int leave_behind(void *arg) {
     return bl_stream_take_fd(*(int *)arg, &left_behind);
 }
 
+/* Rigid: what its loop could not make a stream of stays open. */
 TEST(a_stream_left_behind_by_its_loop_can_still_be_closed, .no_loop = true,
      .tags = "rigid") {
     int fds[2];

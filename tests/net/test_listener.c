@@ -197,7 +197,8 @@ TEST(a_cancelled_accept_has_accepted_nothing) {
     bl_listener_close(listener);
 }
 
-TEST(a_second_task_is_refused) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(a_second_task_is_refused, .tags = "rigid") {
     bl_listener *listener = listen_somewhere();
     struct op op = { .listener = listener };
     bl_stream *stream;

@@ -73,7 +73,8 @@ static int server_open(struct server *server, bl_group *group) {
 
 /* ---- connecting -------------------------------------------------------- */
 
-TEST(a_connection_carries_bytes_both_ways) {
+/* Rigid: if nobody accepts, no answer comes. */
+TEST(a_connection_carries_bytes_both_ways, .tags = "rigid") {
     struct server server;
     char bytes[8];
     int rc = 0;

@@ -34,7 +34,8 @@ TEST(a_barrier_for_one_never_waits, .tags = "order") {
     CHECK_EQ(resumes(), before);
 }
 
-TEST(all_go_on_when_the_last_has_come) {
+/* Rigid: where somebody is missing, the others wait for ever. */
+TEST(all_go_on_when_the_last_has_come, .tags = "rigid") {
     bl_barrier barrier = barrier_of(3);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier) };
@@ -50,7 +51,8 @@ TEST(all_go_on_when_the_last_has_come) {
     CHECK_EQ(callers[1].rc, 1);
 }
 
-TEST(a_new_round_begins_before_the_old_one_has_run, .tags = "order") {
+/* Rigid: where somebody is missing, the others wait for ever. */
+TEST(a_new_round_begins_before_the_old_one_has_run, .tags = "rigid order") {
     bl_barrier barrier = barrier_of(2);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier) };
@@ -67,7 +69,8 @@ TEST(a_new_round_begins_before_the_old_one_has_run, .tags = "order") {
 
 /* ---- cancellation -------------------------------------------------------- */
 
-TEST(places_are_given_once_even_if_somebody_has_left) {
+/* Rigid: where somebody is missing, the others wait for ever. */
+TEST(places_are_given_once_even_if_somebody_has_left, .tags = "rigid") {
     bl_barrier barrier = barrier_of(3);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier),
@@ -86,7 +89,9 @@ TEST(places_are_given_once_even_if_somebody_has_left) {
     CHECK_EQ(callers[2].rc, 1);
 }
 
-TEST(who_was_cancelled_does_not_count_even_before_it_has_run, .tags = "order") {
+/* Rigid: where somebody is missing, the others wait for ever. */
+TEST(who_was_cancelled_does_not_count_even_before_it_has_run,
+     .tags = "rigid order") {
     bl_barrier barrier = barrier_of(2);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier) };
@@ -101,7 +106,8 @@ TEST(who_was_cancelled_does_not_count_even_before_it_has_run, .tags = "order") {
     CHECK_EQ(callers[1].rc, 1);
 }
 
-TEST(who_was_let_through_cannot_be_called_back) {
+/* Rigid: where somebody is missing, the others wait for ever. */
+TEST(who_was_let_through_cannot_be_called_back, .tags = "rigid") {
     bl_barrier barrier = barrier_of(3);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier) };
@@ -126,7 +132,8 @@ TEST(in_a_cancelled_scope_nobody_arrives) {
 
 /* ---- reset and abort ----------------------------------------------------- */
 
-TEST(a_reset_sends_away_who_waits_and_nobody_else) {
+/* Rigid: where somebody is missing, the others wait for ever. */
+TEST(a_reset_sends_away_who_waits_and_nobody_else, .tags = "rigid") {
     bl_barrier barrier = barrier_of(3);
     struct caller callers[] = { calls(arrive, &barrier),
                                 calls(arrive, &barrier),

@@ -136,7 +136,8 @@ TEST(the_notified_are_not_woken_before_the_lock_is_theirs) {
     CHECK_EQ(gate.was_held, 3);
 }
 
-TEST(a_free_lock_belongs_to_the_notified_at_once) {
+/* Rigid: without its waiter it owns the lock itself, and ends with it. */
+TEST(a_free_lock_belongs_to_the_notified_at_once, .tags = "rigid") {
     struct gate gate = { 0 };
     struct caller caller = calls(wait_once, &gate);
     BL_GROUP_SCOPED(group);

@@ -217,6 +217,7 @@ static void setter_end(struct setter *setter) {
     REQUIRE_EQ(pthread_join(setter->thread, NULL), 0);
 }
 
+/* Rigid: left early, it leaves a shared future behind that nobody has set. */
 TEST(another_thread_sets_a_shared_future, .tags = "rigid") {
     FUTURE(future);
     struct wish wish = { &future, NULL };
@@ -226,7 +227,7 @@ TEST(another_thread_sets_a_shared_future, .tags = "rigid") {
     BL_GROUP_SCOPED(group);
     callers_start(&group, &caller, 1);
     setter_start(&setter);
-    REQUIRE_OK(bl_group_exit(&group, 0));
+    CHECK_OK(bl_group_exit(&group, 0));
     setter_end(&setter);
     CHECK_EQ(setter.set_rc, 0);
     CHECK_EQ(caller.rc, 6);

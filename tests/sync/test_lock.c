@@ -238,6 +238,7 @@ TEST(an_owner_that_died_is_reported,
     REQUIRE_OK(bl_group_exit(&group, 0));
 }
 
+/* Rigid: if no owner died it owns the lock itself, and forgets it. */
 TEST(a_broken_lock_is_mended_by_initialising_it_again, .tags = "rigid") {
     bl_lock lock = BL_LOCK_INIT;
     struct caller owner = calls(acquire, &lock);
@@ -263,6 +264,7 @@ static int hold_all(void *arg) {
     return bl_lock_release(&holder->locks[1]);
 }
 
+/* Rigid: if no owner died it owns locks itself, and ends with them. */
 TEST(an_owner_that_dies_breaks_exactly_what_it_owns, .tags = "rigid") {
     bl_lock locks[4] = { BL_LOCK_INIT, BL_LOCK_INIT, BL_LOCK_INIT,
                          BL_LOCK_INIT };

@@ -364,6 +364,7 @@ static int acquire_and_die(void *lock) {
     return rc < 0 ? rc : bl_sleep(SEC(1));
 }
 
+/* Rigid: if no owner died it owns the lock itself, and ends with it. */
 TEST(a_lock_that_breaks_is_a_result_of_its_branch, .tags = "rigid") {
     WORLD(world);
     struct chooser chooser = { .world = world };
@@ -663,7 +664,8 @@ static int select_on_fd(void *arg) {
     return bl_select(&branch, 1);
 }
 
-TEST(a_direction_that_somebody_waits_for_is_busy) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(a_direction_that_somebody_waits_for_is_busy, .tags = "rigid") {
     WORLD(world);
     struct caller caller = calls(select_on_fd, ARG(world->fds[0]));
     BL_GROUP_SCOPED(group);

@@ -485,7 +485,7 @@ static void set_event(void *event) {
 }
 
 TEST(a_timer_that_serves_the_wait_before_the_deadline_fires_wins,
-     .tags = "rigid order") {
+     .tags = "order") {
     bl_scope scope;
     bl_event event = BL_EVENT_INIT;
     bl_timer timer;
@@ -497,10 +497,11 @@ TEST(a_timer_that_serves_the_wait_before_the_deadline_fires_wins,
     CHECK(bl_is_cancelled());           /* and the deadline has passed too */
     CHECK_EQ(bl_scope_exit(&scope, 0), 0);
     CHECK(bl_scope_is_expired(&scope));
+    bl_timer_stop(&timer);
 }
 
 TEST(a_timer_that_serves_the_wait_after_the_deadline_fired_loses,
-     .tags = "rigid order") {
+     .tags = "order") {
     bl_scope scope;
     bl_event event = BL_EVENT_INIT;
     bl_timer timer;
@@ -511,6 +512,7 @@ TEST(a_timer_that_serves_the_wait_after_the_deadline_fired_loses,
     CHECK_ERR(rc, BL_ECANCELED);
     CHECK(bl_event_is_set(&event)); /* by the same turn of the loop */
     CHECK_ERR(bl_scope_exit(&scope, rc), BL_ETIMEDOUT);
+    bl_timer_stop(&timer);
 }
 
 TEST(deadlines_of_one_instant_fire_in_the_order_they_were_armed,

@@ -520,13 +520,12 @@ static int needs_stack(void *arg) {
     return buffer[0] + buffer[sizeof(buffer) - 1];
 }
 
-TEST(a_child_can_have_a_larger_stack, .tags = "rigid") {
-    bl_group group = { 0 };
+TEST(a_child_can_have_a_larger_stack) {
     bl_task *task = NULL;
     bl_outcome outcome;
     bl_spawn_options options = { .size = sizeof(options),
                                  .stack_bytes = 512 * 1024 };
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_spawn_with(&group, needs_stack, NULL, &options, &task));
     CHECK_EQ(bl_group_exit(&group, 0), 0);
     CHECK_EQ(bl_task_result(task, &outcome), 0);

@@ -144,10 +144,8 @@ static int raises(void *arg) {
     return BL_ERR(BL_EIO, "port %d is taken", (int)NUMBER(arg));
 }
 
-TEST(the_error_of_a_failed_start_is_the_caller_s_current_error,
-     .tags = "rigid") {
-    bl_group group = { 0 };
-    REQUIRE_OK(bl_group_enter(&group));
+TEST(the_error_of_a_failed_start_is_the_caller_s_current_error) {
+    BL_GROUP_SCOPED(group);
     CHECK_ERR(bl_start(&group, raises, ARG(80), NULL), BL_EIO);
     const bl_error *error = bl_error_current(BL_EIO);
     REQUIRE(error != NULL);
