@@ -115,7 +115,9 @@ static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
 
 #elif defined(__aarch64__)
 
-/* x19 and x29 (frame pointer) are kept by hand, like rbx and rbp above. */
+/* x19 and x29 (frame pointer) are kept by hand, like rbx and rbp above.  x18 is
+ * a register like others on Linux: unnamed, it would be the only one that the
+ * compiler believes to survive. */
 static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
     register struct bl__ctx *x0 __asm__("x0") = from;
     register struct bl__ctx *x1 __asm__("x1") = to;
@@ -133,11 +135,11 @@ static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
         : "+r"(x0), "+r"(x1)
         :
         : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
-          "x13", "x14", "x15", "x16", "x17", "x20", "x21", "x22", "x23", "x24",
-          "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5",
-          "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
-          "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25",
-          "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+          "x13", "x14", "x15", "x16", "x17", "x18", "x20", "x21", "x22", "x23",
+          "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3",
+          "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
+          "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24",
+          "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
 }
 
 /* The second half of the swap: nothing of `from` is saved. */
