@@ -159,7 +159,7 @@ int bl_group_exit(bl_group *group, int rc) {
     if (group->_host != task) return BL_EMISUSE;
     if (task->scope != &group->_scope) {
         bl__scope_panic_order(&group->_scope, task, "bl_group_exit",
-                              __builtin_frame_address(0));
+                              __builtin_dwarf_cfa());
     }
     const char *site = bl__take_site();
     if (site != NULL) task->wait_site = site;

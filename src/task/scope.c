@@ -135,17 +135,17 @@ int bl_scope_enter_with(bl_scope *scope, const bl_scope_options *options) {
 
 /* ---- leaving ----------------------------------------------------------- */
 
-/* Whether the innermost scope was in a function that has returned: its frame
- * was below that of the call which is about to be refused. */
-static bool is_gone(const bl_task *task, const void *frame) {
+/* Whether the innermost scope was in a function that has returned: it is below
+ * `sp`, where the stack ended when the call was made that is to be refused. */
+static bool is_gone(const bl_task *task, const void *sp) {
     const char *scope = (const char *)task->scope;
-    return scope < (const char *)frame && scope >= bl__stack_low(&task->stack);
+    return scope < (const char *)sp && scope >= bl__stack_low(&task->stack);
 }
 
 void bl__scope_panic_order(const bl_scope *scope, bl_task *task,
-                           const char *call, const void *frame) {
+                           const char *call, const void *sp) {
     const char *innermost = "";
-    if (task != NULL && is_gone(task, frame)) {
+    if (task != NULL && is_gone(task, sp)) {
         innermost = "(a function that has returned)";
         task->scope = &task->base;
         bl__list_init(&task->base._children);
@@ -179,7 +179,7 @@ int bl_scope_exit(bl_scope *scope, int rc) {
         scope->_role != BL__ROLE_LEXICAL ||
         scope->_state != BL__SCOPE_ENTERED) {
         bl__scope_panic_order(scope, task, "bl_scope_exit",
-                              __builtin_frame_address(0));
+                              __builtin_dwarf_cfa());
     }
     rc = bl__task_map_escaped(task, rc);
     note_expiry(scope);

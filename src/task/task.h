@@ -202,7 +202,7 @@ void bl__scope_arm(bl_scope *scope, bl_ns deadline);
 void bl__scope_unbind(bl_scope *scope);
 BL__NORETURN
 void bl__scope_panic_order(const bl_scope *scope, bl_task *task,
-                           const char *call, const void *frame);
+                           const char *call, const void *sp);
 
 /* ---- cancel.c */
 /* Cancels at `level` (1, or 2: forced); true if this was news. */
