@@ -174,7 +174,8 @@ static int write_much(void *arg) {
     }
 }
 
-TEST(a_reader_that_sleeps_for_hours_is_waited_for_in_virtual_time) {
+TEST(a_reader_that_sleeps_for_hours_is_waited_for_in_virtual_time,
+     .tags = "native") {
     int fds[2];
     tcp_pair(fds);
     BL_GROUP_SCOPED(group);

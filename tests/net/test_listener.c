@@ -152,7 +152,7 @@ TEST(an_accept_waits_and_tells_the_peer) {
     bl_listener_close(listener);
 }
 
-TEST(a_burst_is_accepted_to_the_last, .tags = "large") {
+TEST(a_burst_is_accepted_to_the_last, .tags = "bulky") {
     enum {
         CLIENTS = 300
     };

@@ -291,7 +291,7 @@ static int compare_chunks(void *arg) {
 
 PARAM(int, seed, 1, 2, 3);
 
-TEST(a_megabyte_comes_back_as_it_was_sent, (seed), .tags = "large") {
+TEST(a_megabyte_comes_back_as_it_was_sent, (seed), .tags = "bulky") {
     struct server server;
     struct transfer transfer = { .seed = (uint32_t)seed };
     uint32_t state = transfer.seed;
@@ -340,7 +340,7 @@ static int talk(void *arg) {
     return rc;
 }
 
-TEST(a_thousand_connections_talk_at_once, .tags = "large") {
+TEST(a_thousand_connections_talk_at_once, .tags = "bulky") {
     enum {
         CLIENTS_MAX = 1000
     };
@@ -396,7 +396,7 @@ TEST(cancelled_or_without_memory_nothing_leaks, .sweep = T_CANCEL | T_OOM) {
     bl_listener_close(server.listener);
 }
 
-TEST(shuffled_orders_change_nothing, .schedules = 20, .tags = "large") {
+TEST(shuffled_orders_change_nothing, .schedules = 20, .tags = "bulky") {
     struct server server;
     int rc = 0;
     BL_GROUP(group, rc) {

@@ -174,7 +174,8 @@ static bool dies_below(const struct bl__stack *stack) {
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
 }
 
-TEST(a_write_below_the_stack_hits_the_guard, .no_loop = true) {
+TEST(a_write_below_the_stack_hits_the_guard, .no_loop = true,
+     .tags = "native") {
     struct bl__stack *stacks[SOME];
     open_pool(SOME);
     for (int i = 0; i < SOME; i++)
@@ -191,8 +192,8 @@ TEST(a_write_below_the_stack_hits_the_guard, .no_loop = true) {
     bl__stack_pool_done(&pool);
 }
 
-TEST(the_guard_is_still_there_after_the_pages_were_given_back,
-     .no_loop = true) {
+TEST(the_guard_is_still_there_after_the_pages_were_given_back, .no_loop = true,
+     .tags = "native") {
     open_pool(0);
     struct bl__stack *stack = get(SMALL);
     bl__stack_put(&pool, stack);
@@ -211,7 +212,7 @@ TEST(an_older_kernel_has_guards_too, .no_loop = true) {
     bl__stack_pool_done(&pool);
 }
 
-TEST(memory_that_is_locked_has_guards_too, .no_loop = true) {
+TEST(memory_that_is_locked_has_guards_too, .no_loop = true, .tags = "native") {
     open_pool(0);
     if (mlockall(MCL_FUTURE | MCL_ONFAULT) < 0) t_skip("memory is not to lock");
     struct bl__stack *stack = get(SMALL);

@@ -321,7 +321,8 @@ static int runs_an_overflow(void *arg) {
     return bl_run(spawns_an_overflow, arg);
 }
 
-TEST(a_stack_overflow_names_the_task_and_where_it_was_spawned) {
+TEST(a_stack_overflow_names_the_task_and_where_it_was_spawned,
+     .tags = "native") {
     capture_stderr();
     int status = in_child(runs_an_overflow, NULL);
     const char *text = captured_stderr();

@@ -80,7 +80,7 @@ static const char *why_not(void) {
 }
 
 TEST(an_overflow_into_the_guard_is_reported, .no_loop = true,
-     .skip_if = why_not) {
+     .skip_if = why_not, .tags = "native") {
     check_report(overflows, SIGSEGV);
 }
 
