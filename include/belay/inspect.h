@@ -42,6 +42,33 @@ BL_API
 void bl_inspect_tasks(const bl_loop *loop, bl_inspect_fn *fn, void *context);
 
 /*
+ * Something beside the tasks that a loop still has to do, as
+ * bl_inspect_pending shows it.  Pointers are borrowed.
+ */
+typedef struct bl_pending_view {
+    const char *kind;   /* "timer", "watch", "thread job", "handle" */
+    const void *object; /* the bl_timer, bl_watch or bl_handle; the argument of
+                           a job */
+    const void *code;   /* the function that it calls or runs; of a handle, the
+                           place that opened it */
+    bl_ns due;          /* of a timer; BL_FOREVER otherwise */
+    int fd;             /* of a watch; -1 otherwise */
+} bl_pending_view;
+
+/*
+ * Called for each of them; false ends the walk.
+ */
+typedef bool bl_pending_fn(const bl_pending_view *view, void *context);
+
+/*
+ * Walks the armed timers, started watches, jobs of threads and open handles of
+ * `loop`, those of waiting tasks among them.  On the loop's own thread.
+ * Allocates nothing.
+ */
+BL_API
+void bl_inspect_pending(const bl_loop *loop, bl_pending_fn *fn, void *context);
+
+/*
  * Prints the task tree of the running loop to `file`: for each task its name,
  * number, state, what it waits for and where, and where it was spawned.
  */

@@ -143,6 +143,15 @@ void bl__post(bl_loop *loop, struct bl__post *post);
 void bl__posts_run(bl_loop *loop);
 void bl__handles_done(bl_loop *loop);
 
+/*
+ * Calls `fn` for each open handle with the place that opened it, until it
+ * returns false.  No handle can be opened or closed meanwhile.
+ */
+bool bl__handles_each(bl_loop *loop,
+                      bool (*fn)(const bl_handle *handle, const void *opener,
+                                 void *context),
+                      void *context);
+
 /* signal.c */
 int bl__signals_install(bl_loop *loop);
 void bl__signals_restore(bl_loop *loop);

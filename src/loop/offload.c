@@ -41,6 +41,7 @@ struct bl__pool {
     bool is_closing;
     /* Of the loop's thread alone: */
     uint64_t job_count;     /* queued, running, or not yet delivered */
+    bl_link jobs;           /* those, in the order of submission */
     uint64_t job_last;      /* the number of the last one submitted */
     struct bl__post *ended; /* by number, under a seam */
     uint32_t ended_count;
@@ -56,6 +57,7 @@ static struct bl__job *job_of(struct bl__post *post) {
 static void job_deliver(struct bl__job *job) {
     bl_loop *loop = job->loop;
     loop->pool->job_count--;
+    bl__list_remove(&job->sibling);
     bl_loop_unpin(loop);
     job->finished(job); /* may free the job */
 }
@@ -157,6 +159,7 @@ static int open_pool(bl_loop *loop) {
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->has_job, NULL);
     bl__list_init(&pool->queue);
+    bl__list_init(&pool->jobs);
     pool->thread_max = max;
     loop->pool = pool;
     return 0;
@@ -186,6 +189,7 @@ int bl__pool_submit(bl_loop *loop, struct bl__job *job) {
     if (rc < 0) return rc;
 
     pool->job_count++;
+    bl__list_append(&pool->jobs, &job->sibling);
     bl_loop_pin(loop);
     return 0;
 }
@@ -201,6 +205,7 @@ bool bl__pool_withdraw(struct bl__job *job) {
     pthread_mutex_unlock(&pool->mutex);
     if (was_queued) {
         pool->job_count--;
+        bl__list_remove(&job->sibling);
         bl_loop_unpin(job->loop);
     }
     return was_queued;
@@ -208,6 +213,10 @@ bool bl__pool_withdraw(struct bl__job *job) {
 
 uint64_t bl__pool_jobs(const bl_loop *loop) {
     return loop->pool != NULL ? loop->pool->job_count : 0;
+}
+
+const bl_link *bl__pool_list(const bl_loop *loop) {
+    return loop->pool != NULL ? &loop->pool->jobs : NULL;
 }
 
 void bl__pool_done(bl_loop *loop) {

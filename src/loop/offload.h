@@ -14,11 +14,13 @@
 #include "loop/loop.h"
 
 struct bl__job {
-    bl_link link; /* in the queue; guarded by the pool's mutex */
+    bl_link link;    /* in the queue; guarded by the pool's mutex */
+    bl_link sibling; /* among all of the pool; of the loop's thread */
     bl_loop *loop;
     uint64_t number; /* of submission, in this pool */
     bl_task_fn *fn;
     void *arg;
+    bl_task_fn *asked; /* what the user wanted to run, if that is not fn */
     int rc;
     atomic_bool is_cancelled; /* the waiter was; for bl_thread_is_cancelled */
     void *locals;             /* of the waiter, visible to fn */
@@ -37,5 +39,8 @@ bool bl__pool_withdraw(struct bl__job *job);
 
 /* Delivers what a batch of posts has brought, as the seam chooses. */
 void bl__pool_deliver(bl_loop *loop);
+
+/* Returns the list of all jobs by `sibling`, or NULL without a pool. */
+const bl_link *bl__pool_list(const bl_loop *loop);
 
 #endif

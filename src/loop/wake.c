@@ -31,6 +31,7 @@ struct bl_handle {
     pthread_mutex_t mutex;
     bl_loop *loop;        /* NULL once the loop is closed; guarded by mutex */
     bl_link link;         /* in the loop's handles; by its handle_mutex */
+    const void *opener;   /* the place in the code; for people */
     atomic_uint refcount; /* one of the user, one of the loop's list */
 };
 
@@ -108,6 +109,7 @@ int bl_handle_open(bl_handle **handle) {
     if (made == NULL) return BL_ENOMEM;
     pthread_mutex_init(&made->mutex, NULL);
     made->loop = loop;
+    made->opener = __builtin_return_address(0);
     atomic_init(&made->refcount, 2);
 
     pthread_mutex_lock(&loop->handle_mutex);
@@ -224,6 +226,20 @@ void bl__handles_done(bl_loop *loop) {
     /* Posters that still hold on to the loop are about to let go. */
     while (atomic_load(&loop->posters) > 0)
         sched_yield();
+}
+
+bool bl__handles_each(bl_loop *loop,
+                      bool (*fn)(const bl_handle *handle, const void *opener,
+                                 void *context),
+                      void *context) {
+    bool goes_on = true;
+    pthread_mutex_lock(&loop->handle_mutex);
+    bl__list_each(link, &loop->handles) {
+        const bl_handle *handle = bl__container_of(link, bl_handle, link);
+        if (goes_on) goes_on = fn(handle, handle->opener, context);
+    }
+    pthread_mutex_unlock(&loop->handle_mutex);
+    return goes_on;
 }
 
 /* ---- posts that allocate nothing --------------------------------------- */

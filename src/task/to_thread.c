@@ -116,6 +116,7 @@ int bl_to_thread_owned(bl_task_fn *fn, void *arg, void (*dtor)(void *arg)) {
     call->dtor = dtor;
     call->job.fn = owned_run;
     call->job.arg = call;
+    call->job.asked = fn;
     call->job.finished = owned_finished;
     call->job.locals = bl__locals_ref(task->locals);
     rc = bl__pool_submit(&task->sched->loop, &call->job);
