@@ -102,6 +102,22 @@ void bl__crash_watch(bool is_full) {
 
 /* ---- in the runner ------------------------------------------------------- */
 
+/* Not safe in every case, but better than to end without a last line. */
+static void on_runner_crash(int number) {
+    signal(number, SIG_DFL);
+    bl__host_die("%s in the runner, perhaps in a function of .skip_if",
+                 strsignal(number));
+}
+
+void bl__crash_watch_runner(bool is_on) {
+    void (*handler)(int) = is_on ? on_runner_crash : SIG_DFL;
+    signal(SIGABRT, handler);
+    if (bl__host_has_asan()) return; /* it knows more of the others */
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        signal(faults[i], handler);
+    }
+}
+
 void bl__crash_describe(struct bl__text *text,
                         const struct bl__test_record *record) {
     if (record->crash_frame_count == 0) return;

@@ -16,6 +16,9 @@
  */
 void bl__crash_watch(bool is_full);
 
+/* Whether the runner says so if it crashes: while it calls test functions. */
+void bl__crash_watch_runner(bool is_on);
+
 /* The innermost frames of a crash: the handler, and how it was entered. */
 enum {
     BL__CRASH_FRAMES = 2

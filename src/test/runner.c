@@ -14,6 +14,7 @@
 #include "test/anchor.h"
 #include "test/case.h"
 #include "test/child.h"
+#include "test/crash.h"
 #include "test/host.h"
 #include "test/leaks.h"
 #include "test/list.h"
@@ -359,6 +360,15 @@ static bool select_cases(struct runner *runner) {
     return runner->settings.replay == NULL || select_replayed(runner);
 }
 
+/* Asks the functions of .skip_if as well, which may do anything. */
+static void make_units(struct runner *runner) {
+    const struct bl__selection *selection = &runner->selection;
+    bl__crash_watch_runner(true);
+    bl__units_make(&runner->units, &runner->cases, selection->numbers,
+                   selection->count, runner->settings.isolation);
+    bl__crash_watch_runner(false);
+}
+
 static void open_slot(struct slot *slot) {
     bl__worker_open(&slot->own);
     bl__worker_open(&slot->shared);
@@ -423,14 +433,13 @@ int bl_test_main(int argc, char **argv) {
     }
 
     const struct bl__selection *selection = &runner.selection;
-    bl__units_make(&runner.units, &runner.cases, selection->numbers,
-                   selection->count, runner.settings.isolation);
-    bl__anchor_init(&runner.anchor, &runner.units);
-    open_slots(&runner);
     if (!bl__report_begin(&runner.settings, &runner.cases, selection->numbers,
                           selection->count)) {
         return 4;
     }
+    make_units(&runner);
+    bl__anchor_init(&runner.anchor, &runner.units);
+    open_slots(&runner);
     bl__tmpdir_open();
     explain_nothing(&runner);
     catch_interrupts(&runner.settings);

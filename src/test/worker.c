@@ -367,6 +367,31 @@ void bl__worker_kill(struct bl__worker *worker) {
 
 /* ---- the end ------------------------------------------------------------- */
 
+/*
+ * What is printed may hold NULs, where a text would end.  They are written as
+ * they would be shown.
+ */
+static char *spell_nuls(char *bytes, size_t length) {
+    static const char nul[] = "\\x00";
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++)
+        count += bytes[i] == '\0';
+    if (count == 0) return bytes;
+    char *text = bl__host_alloc(length + count * (sizeof nul - 2) + 1);
+    size_t at = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != '\0') {
+            text[at++] = bytes[i];
+        } else {
+            memcpy(text + at, nul, sizeof nul - 1);
+            at += sizeof nul - 1;
+        }
+    }
+    text[at] = '\0';
+    free(bytes);
+    return text;
+}
+
 /* The head and the tail of what was printed. */
 static char *read_output(int fd) {
     off_t size = lseek(fd, 0, SEEK_END);
@@ -388,7 +413,7 @@ static char *read_output(int fd) {
         if (got > 0) length += (size_t)got;
     }
     text[length] = '\0';
-    return text;
+    return spell_nuls(text, length);
 }
 
 /* A child that has ended, and whatever it has left behind. */

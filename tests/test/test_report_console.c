@@ -257,3 +257,25 @@ TEST(a_runner_that_is_made_to_exit_closes, .no_loop = true) {
     check_closing(&run, "1 passed, 2 failed");
     subrun_done(&run);
 }
+
+TEST(a_skip_if_that_exits_or_crashes_cannot_take_the_last_line,
+     .no_loop = true) {
+    struct subrun run =
+        subrun_run(SPECIMEN("internal"), "passes", "asks_who_exits", NULL);
+    CHECK_EQ(run.status, 3);
+    CHECK_CONTAINS(run.output, "exit was called in the middle of the run");
+    check_closing(&run, "0 passed, 2 failed");
+    subrun_done(&run);
+
+    run = subrun_run(SPECIMEN("internal"), "passes", "asks_who_crashes", NULL);
+    CHECK_EQ(run.status, 3);
+    CHECK_CONTAINS(run.output, "Aborted in the runner");
+    check_closing(&run, "0 passed, 2 failed");
+    subrun_done(&run);
+}
+
+TEST(a_nul_does_not_hide_what_comes_after_it, .no_loop = true) {
+    struct subrun run = subrun_run(PRINTING, "bytes_of_nothing", NULL);
+    CHECK_CONTAINS(run.output, "    | before\\x00\\x00after\n");
+    subrun_done(&run);
+}

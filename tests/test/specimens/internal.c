@@ -25,3 +25,19 @@ TEST(ends_the_runner, .no_loop = true) {
 TEST(comes_too_late) {
     CHECK_EQ(2, 2);
 }
+
+/* ---- in the runner's own process, in any case ---------------------------- */
+
+static const char *ends_it(void) {
+    exit(0);
+}
+
+static const char *breaks_it(void) {
+    abort();
+}
+
+TEST(asks_who_exits, .skip_if = ends_it, .tags = ".hidden") {
+}
+
+TEST(asks_who_crashes, .skip_if = breaks_it, .tags = ".hidden") {
+}

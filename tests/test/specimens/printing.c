@@ -49,6 +49,11 @@ TEST(control_characters) {
     t_fail("as planned");
 }
 
+TEST(bytes_of_nothing) {
+    fwrite("before\0\0after\n", 1, 14, stdout);
+    t_fail("as planned");
+}
+
 TEST(in_order) {
     printf("first, out\n");
     fprintf(stderr, "second, err\n");
