@@ -32,6 +32,7 @@
 #include "test/fixture.h"
 #include "test/host.h"
 #include "test/leaks.h"
+#include "test/leftover.h"
 #include "test/memory.h"
 #include "test/sequence.h"
 #include "test/unwind.h"
@@ -45,12 +46,12 @@ enum {
 static struct {
     const struct bl__orders *orders;
     struct bl__fixtures fixtures;
-    bl_loop_info before;  /* when the loop began */
-    bl_loop_info at_test; /* when what outlives the test stood */
-    bl_ns began;          /* the test, by the loop's clock */
-    bl_group tests;       /* of the root: the keeper and the body */
-    bl_group guard;       /* of the body */
-    bl_waitq line;        /* the root, while the body runs */
+    struct bl__leftover before;  /* when the loop began */
+    struct bl__leftover at_test; /* when what outlives the test stood */
+    bl_ns began;                 /* the test, by the loop's clock */
+    bl_group tests;              /* of the root: the keeper and the body */
+    bl_group guard;              /* of the body */
+    bl_waitq line;               /* the root, while the body runs */
     bl_timer limit;
     bl_call hurry;
     bl_ns timeout;
@@ -284,31 +285,10 @@ static void run_body(void) {
 
 /* ---- what is left over --------------------------------------------------- */
 
-static void check_left(const char *what, uint64_t now, uint64_t before) {
-    if (now <= before) return;
-    bl__record_trouble(BL_TEST_BROKEN, "LEAK: %llu %s left in the loop",
-                       (unsigned long long)(now - before), what);
+static void check_loop(const struct bl__leftover *before) {
+    if (!bl__leftover_check(before)) return;
     stage.is_poisoned = true;
     stage.has_loop_leaks = true;
-}
-
-static void check_loop(const bl_loop_info *before) {
-    bl_loop_info now;
-    bl_loop_get_info(bl_loop_running(), &now);
-    check_left("tasks", now.tasks_alive, before->tasks_alive);
-    check_left("armed timers", now.timers_armed, before->timers_armed);
-    check_left("watches", now.watches, before->watches);
-    check_left("thread jobs", now.thread_jobs, before->thread_jobs);
-    check_left("open handles", now.handles, before->handles);
-}
-
-static bool has_more(const bl_loop_info *before) {
-    bl_loop_info now;
-    bl_loop_get_info(bl_loop_running(), &now);
-    return now.timers_armed > before->timers_armed ||
-           now.watches > before->watches ||
-           now.thread_jobs > before->thread_jobs ||
-           now.handles > before->handles;
 }
 
 /* Whether leaks of the test count. */
@@ -338,7 +318,7 @@ static void check_test(void) {
  */
 static void end_loop(void) {
     if (must_be_clean() && !stage.has_loop_leaks) check_loop(&stage.before);
-    if (!has_more(&stage.before)) return;
+    if (!bl__leftover_keeps_loop(&stage.before)) return;
     if (stage.has_loop_leaks) bl__child_end("its loop cannot be closed");
     bl__child_leave();
 }
@@ -363,7 +343,7 @@ static bool begin_shared(void) {
         return false;
     }
     stage.has_busy_fixtures = bl__fixtures_have_tasks(&stage.fixtures);
-    bl_loop_get_info(bl_loop_running(), &stage.at_test);
+    bl__leftover_note(&stage.at_test);
     bl__leaks_note_test();
     bl__memory_label(bl__test_job->test_case->id);
     return true;
@@ -403,7 +383,7 @@ static void run_orders(void) {
 static int root_main(void *arg) {
     (void)arg;
     bl_task_set_name("root");
-    bl_loop_get_info(bl_loop_running(), &stage.before);
+    bl__leftover_note(&stage.before);
     if (bl_group_enter(&stage.tests) < 0) bl__host_die("no group");
 
     run_orders();

@@ -25,8 +25,16 @@ PARAM(struct leak_case, leak,
       { "leaks_memory_without_a_loop", "LEAK: 1 blocks of the library's memory",
         "allocate_and_forget at " },
       { "leaks_a_descriptor", "LEAK: 1 open descriptors", " -> /dev/zero" },
-      { "leaks_a_timer", "LEAK: 1 armed timers left in the loop", "" },
-      { "leaks_a_watch", "LEAK: 1 watches left in the loop", "" });
+      { "leaks_a_timer", "LEAK: 1 armed timers left in the loop",
+        "timer due in 1 s, calls do_nothing at " },
+      { "leaks_a_watch", "LEAK: 1 watches left in the loop",
+        ", calls see_nothing at " },
+      { "leaks_a_handle", "LEAK: 1 open handles left in the loop",
+        "handle, opened by leaks_a_handle__body at " },
+      { "leaks_a_promise", "LEAK: 1 open handles left in the loop",
+        "1 by bl_future_share or bl_loop_pin" },
+      { "leaks_a_job", "LEAK: 1 thread jobs left in the loop",
+        "thread job, runs block at " });
 
 TEST(a_leak_is_an_error_that_names_its_owner, (leak), .no_loop = true) {
     char error[64];
@@ -78,6 +86,16 @@ TEST(memory_is_judged_at_the_end_and_named, .no_loop = true) {
     CHECK_CONTAINS(run.output, " leaks.c::is_the_last - LEAK: 1 blocks");
     CHECK_CONTAINS(run.output, ", in leaks.c::leaks_memory_beside_others");
     CHECK_STR(subrun_last_line(&run), "1 passed, 2 failed");
+    subrun_done(&run);
+}
+
+TEST(a_task_that_is_left_is_named, .no_loop = true) {
+    struct subrun run = subrun_run(LEAKS, "-k", "shared_task", NULL);
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, "ERROR   leaks.c::leaks_a_task - LEAK: 1 tasks");
+    CHECK_CONTAINS(run.output, "stay #");
+    CHECK_CONTAINS(run.output, "  spawned at ");
+    CHECK_STR(subrun_last_line(&run), "1 passed, 1 failed");
     subrun_done(&run);
 }
 

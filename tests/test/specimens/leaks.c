@@ -66,6 +66,37 @@ TEST(leaks_a_watch) {
     CHECK_OK(bl_watch_start(bl_loop_running(), &watch, BL_READABLE));
 }
 
+static bl_handle *handle;
+
+TEST(leaks_a_handle) {
+    REQUIRE_OK(bl_handle_open(&handle));
+}
+
+static bl_future shared_future;
+
+TEST(leaks_a_promise) {
+    REQUIRE_OK(bl_future_init(&shared_future));
+    CHECK_OK(bl_future_share(&shared_future));
+}
+
+static int block(void *arg) {
+    (void)arg;
+    pause(); /* it is killed with its process */
+    return 0;
+}
+
+static void drop_nothing(void *arg) {
+    (void)arg;
+}
+
+static int offload(void *arg) {
+    return bl_to_thread_owned(block, arg, drop_nothing);
+}
+
+TEST(leaks_a_job, .clock = T_CLOCK_REAL) {
+    BL_IGNORE(bl_wait_for(offload(NULL), MS(50)));
+}
+
 static char *volatile lost;
 
 /* Only a sanitizer sees this. */
@@ -95,6 +126,24 @@ TEST(is_the_last, (shared), .tags = "shared") {
 TEST(leaks_a_timer_beside_others, (shared), .tags = "shared_timer") {
     bl_timer_init(&timer, do_nothing, NULL);
     bl_timer_start(bl_loop_running(), &timer, bl_now() + SEC(1));
+}
+
+FIXTURE(bl_group *, lasting, .scope = T_MODULE) {
+    BL_GROUP_SCOPED(group);
+    YIELD(&group);
+    bl_group_cancel(&group);
+}
+
+static int stay(void *arg) {
+    (void)arg;
+    return bl_sleep(SEC(1000));
+}
+
+TEST(leaks_a_task, (lasting), .tags = "shared_task") {
+    CHECK_OK(bl_spawn(lasting, stay, NULL));
+}
+
+TEST(comes_after_the_task, (lasting), .tags = "shared_task") {
 }
 
 TEST(comes_after_the_timer, (shared), .tags = "shared_timer") {
