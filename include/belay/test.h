@@ -34,6 +34,10 @@
 #include <belay/test/time.h>
 
 #if defined(__GNUC__) && !defined(__cplusplus)
+/* A fixture of the wrong type does not compile; later compilers agree. */
+#    pragma GCC diagnostic error "-Wint-conversion"
+#    pragma GCC diagnostic error "-Wincompatible-pointer-types"
+
 #    ifndef BL_TEST_NO_SHORT_NAMES
 #        define TEST         BL_TEST
 #        define FUZZ         BL_FUZZ

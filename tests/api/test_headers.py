@@ -105,6 +105,49 @@ class Headers(unittest.TestCase):
                         *sources])
                     self.assertEqual(status, 0, said)
 
+    def test_wrong_fixtures_do_not_compile(self):
+        """Names of fixtures are types: what does not fit is an error."""
+        port = "FIXTURE(int, port) { YIELD(1); }\n"
+        wrong = {
+            "a name nobody has": (
+                port + "TEST(t, (prot)) { (void)prot; }",
+                "unknown type name"),
+            "another type": (
+                port + "TEST(t, (port)) { const char *s = port; (void)s; }",
+                "without a cast|incompatible integer to pointer"),
+            "a value of another type": (
+                'FIXTURE(int, port) { YIELD("eighty"); }\n'
+                "TEST(t, (port)) { (void)port; }",
+                "without a cast|incompatible pointer to integer"),
+            "a circle": (
+                "FIXTURE(int, a, (b)) { YIELD(b); }\n"
+                "FIXTURE(int, b, (a)) { YIELD(a); }\n"
+                "TEST(t, (a)) { (void)a; }",
+                "unknown type name"),
+            "the same name twice": (
+                "TEST(t) {}\nTEST(t) {}", "redefinition"),
+            "seventeen of them": (
+                port + f"TEST(t, ({', '.join(['port'] * 17)})) {{}}",
+                "expected"),
+        }
+        for compiler in C_COMPILERS:
+            for what, (source, reason) in wrong.items():
+                with self.subTest(compiler=compiler, what=what):
+                    status, said = self.try_test(compiler, source)
+                    self.assertNotEqual(status, 0)
+                    self.assertRegex(said, reason)
+            with self.subTest(compiler=compiler, what="what fits"):
+                status, said = self.try_test(
+                    compiler, port + "TEST(t, (port)) { (void)port; }")
+                self.assertEqual(status, 0, said)
+
+    def try_test(self, compiler, source):
+        with tempfile.NamedTemporaryFile("w", suffix=".c") as file:
+            file.write(f"#include <belay/test.h>\n{source}\n")
+            file.flush()
+            return run([compiler, "-std=gnu11", "-I", INCLUDE,
+                        "-fsyntax-only", file.name])
+
     @unittest.skipUnless(CXX_COMPILERS, "there is no C++ compiler")
     def test_tests_in_cxx(self):
         runner = "#include <belay/test.h>\n" \
