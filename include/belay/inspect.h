@@ -69,6 +69,14 @@ BL_API
 void bl_inspect_pending(const bl_loop *loop, bl_pending_fn *fn, void *context);
 
 /*
+ * Whether a fault at `address` is a stack overflow of the running task.  For
+ * handlers of a host's own; under bl_run faults are reported anyway.  May be
+ * called in a signal handler.
+ */
+BL_API
+bool bl_inspect_is_overflow(const void *address);
+
+/*
  * Prints the task tree of the running loop to `file`: for each task its name,
  * number, state, what it waits for and where, and where it was spawned.
  */

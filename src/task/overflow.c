@@ -8,6 +8,8 @@
  * It is installed where the default stood, and a sanitizer's or a program's
  * own handler is left alone.
  */
+#include <belay/inspect.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,11 +35,15 @@ static void say_overflow(const bl_task *task) {
     BL_IGNORE(write(STDERR_FILENO, text, (size_t)length) < 0);
 }
 
+bool bl_inspect_is_overflow(const void *address) {
+    const bl_task *task = bl__task_current();
+    return task != NULL && bl__stack_is_guard(&task->stack, address);
+}
+
 static void on_fault(int number, siginfo_t *info, void *context) {
     (void)context;
-    bl_task *task = bl__task_current();
-    if (task != NULL && bl__stack_is_guard(&task->stack, info->si_addr)) {
-        say_overflow(task);
+    if (bl_inspect_is_overflow(info->si_addr)) {
+        say_overflow(bl__task_current());
     }
     /* Returning repeats the fault. */
     signal(number, SIG_DFL);

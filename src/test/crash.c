@@ -46,8 +46,9 @@ static void write_tree(void) {
     write_text(tree);
 }
 
-static void on_crash(int number) {
+static void on_crash(int number, siginfo_t *info, void *context) {
     struct bl__test_record *record = bl__test_record;
+    (void)context;
     signal(number, SIG_DFL);
     if (record == NULL || record->crash_signal != 0) {
         raise(number);
@@ -59,6 +60,8 @@ static void on_crash(int number) {
         snprintf(record->crash_task, sizeof record->crash_task, "%s",
                  bl_task_name(task));
     }
+    record->is_overflow =
+        number != SIGABRT && bl_inspect_is_overflow(info->si_addr);
     record->crash_frame_count =
         backtrace(record->crash_frames, BL__RECORD_FRAMES_MAX);
     if (atomic_load(&record->is_watchdogged)) write_tree();
@@ -83,14 +86,15 @@ static void watch_faults(struct sigaction *action) {
     const stack_t stack = { .ss_sp = alt_stack, .ss_size = sizeof alt_stack };
     if (bl__host_has_asan()) return; /* it knows more */
     sigaltstack(&stack, NULL);
-    action->sa_flags = SA_ONSTACK;
+    action->sa_flags |= SA_ONSTACK;
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         sigaction(faults[i], action, NULL);
     }
 }
 
 void bl__crash_watch(bool is_full) {
-    struct sigaction action = { .sa_handler = on_crash };
+    struct sigaction action = { .sa_sigaction = on_crash,
+                                .sa_flags = SA_SIGINFO };
     sigemptyset(&action.sa_mask);
     if (is_full) watch_faults(&action);
     sigaction(SIGABRT, &action, NULL);
@@ -120,6 +124,11 @@ void bl__crash_watch_runner(bool is_on) {
 
 void bl__crash_describe(struct bl__text *text,
                         const struct bl__test_record *record) {
+    if (record->is_overflow) {
+        bl__text_add(text, "    its stack has overflowed: give it more by "
+                           ".stack_bytes of the test,\n    or by "
+                           "bl_spawn_options.stack_bytes\n");
+    }
     if (record->crash_frame_count == 0) return;
     bl__text_add(text, "    stack");
     if (record->crash_task[0] != '\0') {

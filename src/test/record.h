@@ -100,6 +100,7 @@ struct bl__test_record {
     char culprit[160];   /* its place and kind, for telling failures apart */
     char skip_reason[200];
     int crash_signal;
+    bool is_overflow; /* of the stack of crash_task */
     int crash_frame_count;
     char crash_task[32];
     void *crash_frames[BL__RECORD_FRAMES_MAX];

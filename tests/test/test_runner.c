@@ -6,6 +6,8 @@
 
 #include "test/subrun.h"
 
+#include "test/host.h"
+
 #define OUTCOMES SPECIMEN("outcomes")
 
 /* What a run must have in common, whatever its tests do. */
@@ -68,6 +70,21 @@ TEST(a_crash_is_a_failure_with_a_stack, .no_loop = true) {
     CHECK_CONTAINS(run.output, "CRASHED outcomes.c::crashes");
     CHECK_CONTAINS(run.output, "crashes__body");
     check_closing(&run, "1 passed, 1 failed");
+    subrun_done(&run);
+}
+
+static const char *unless_plain(void) {
+    return bl__host_has_asan() ? "AddressSanitizer says it in its own words"
+                               : NULL;
+}
+
+TEST(a_stack_overflow_is_told_with_its_task, .no_loop = true,
+     .skip_if = unless_plain) {
+    struct subrun run = subrun_run(OUTCOMES, "overflows", NULL);
+    CHECK_EQ(run.status, 1);
+    CHECK_CONTAINS(run.output, "its stack has overflowed: give it more");
+    CHECK_CONTAINS(run.output, "stack of task 'digs'");
+    CHECK_STR(subrun_last_line(&run), "0 passed, 1 failed");
     subrun_done(&run);
 }
 

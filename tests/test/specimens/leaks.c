@@ -4,6 +4,9 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <belay/test.h>
@@ -28,6 +31,22 @@ TEST(may_leak_memory, .may_leak = true) {
 
 TEST(leaks_a_descriptor) {
     CHECK_GE(open("/dev/zero", O_RDONLY), 0);
+}
+
+TEST(leaks_an_eventfd) {
+    CHECK_GE(eventfd(0, EFD_CLOEXEC), 0);
+}
+
+TEST(leaks_an_epoll) {
+    CHECK_GE(epoll_create1(EPOLL_CLOEXEC), 0);
+}
+
+TEST(leaks_a_timerfd) {
+    CHECK_GE(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), 0);
+}
+
+TEST(leaks_a_copy) {
+    CHECK_GE(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10), 0);
 }
 
 static void do_nothing(void *context) {

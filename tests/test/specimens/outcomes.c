@@ -41,6 +41,23 @@ TEST(crashes) {
     printf("not reached\n");
 }
 
+__attribute__((noinline)) static int dig(int depth) {
+    volatile char frame[512];
+    frame[depth % 512] = 1;
+    if (depth == 1000000) return 0; /* the stack ends long before */
+    return dig(depth + 1) + frame[(depth + 1) % 512];
+}
+
+static int digs(void *arg) {
+    (void)arg;
+    return dig(1);
+}
+
+TEST(overflows, .tags = ".hidden") {
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, digs, NULL));
+}
+
 TEST(exits) {
     exit(3);
 }
