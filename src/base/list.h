@@ -21,11 +21,6 @@
 #define bl__list_each(link, head) \
     for (bl_link *link = (head)->_next; link != (head); link = link->_next)
 
-/* The body may remove `link` from the list. */
-#define bl__list_each_safe(link, head)                           \
-    for (bl_link *link = (head)->_next, *bl__next = link->_next; \
-         link != (head); link = bl__next, bl__next = link->_next)
-
 static inline void bl__list_init(bl_link *link) {
     link->_prev = link;
     link->_next = link;

@@ -32,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/accept.h"
 #include "base/assert.h"
 #include "base/hard.h"
 #include "base/list.h"
@@ -390,22 +391,6 @@ bl_ssize bl_fd_write(int fd, const void *buffer, size_t bytes) {
 
 /* ---- accepting and connecting ------------------------------------------ */
 
-/* What may be wrong with a connection that was queued, not with the queue. */
-static bool fd_is_lost_connection(int error) {
-    switch (error) {
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-    }
-}
-
 static int fd_try_accept(int fd, struct sockaddr *address, socklen_t *length) {
     int flags = fd_unblock(fd);
     int accepted;
@@ -413,7 +398,7 @@ static int fd_try_accept(int fd, struct sockaddr *address, socklen_t *length) {
         accepted = -1;
         if (bl__sys_fails(BL_IO_ACCEPT, fd, NULL)) continue;
         accepted = accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (accepted < 0 && fd_is_lost_connection(errno));
+    } while (accepted < 0 && bl__accept_may_go_on(errno));
     fd_reblock(fd, flags);
     return accepted >= 0 ? accepted : bl__fd_error();
 }

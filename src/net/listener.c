@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/accept.h"
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/list.h"
@@ -107,22 +108,6 @@ static int listener_wait(bl_listener *listener, struct listener_use *use) {
     return use->is_closed ? BL_ECLOSED : rc;
 }
 
-/* Whether the connection was at fault, and the next one may be better. */
-static bool listener_may_go_on(int error) {
-    switch (error) {
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-    }
-}
-
 /* Takes a connection from the queue into kept_fd; BL_EAGAIN if it is empty. */
 static int listener_try(bl_listener *listener, bl_addr *peer) {
     int fd;
@@ -139,7 +124,7 @@ static int listener_try(bl_listener *listener, bl_addr *peer) {
         if (bl__sys_fails(BL_IO_ACCEPT, listener->fd, NULL)) continue;
         fd = accept4(listener->fd, address, length,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (fd < 0 && listener_may_go_on(errno));
+    } while (fd < 0 && bl__accept_may_go_on(errno));
     if (fd >= 0) {
         listener->kept_fd = fd;
         return 0;

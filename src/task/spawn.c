@@ -43,7 +43,6 @@ static int spawn_check_options(const bl_spawn_options *options) {
     return 0;
 }
 
-/* Links a made task into its group; from now on it is accepted. */
 /* Nearly every spawn is by the body of an open group that nobody cancelled. */
 static BL__INLINE bool is_plainly_open(const bl_group *group) {
     return group->_state == BL__GROUP_OPEN && group->_scope._effective == 0 &&

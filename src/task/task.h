@@ -172,7 +172,6 @@ bool bl__sched_settle(bl_loop *loop);
 /* Makes a task that is not in any group yet; NULL without memory. */
 bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn, void *arg,
                        size_t stack_bytes, size_t copy_bytes);
-const char *bl__task_spawn_place(const bl_task *task);
 bl_error **bl__error_slot(void);
 size_t bl__task_path(char *buffer, size_t bytes);
 size_t bl__task_path_of(const bl_task *task, char *buffer, size_t bytes);

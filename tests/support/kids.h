@@ -65,12 +65,12 @@ void settle(void);
 /* Returns how often the running loop has switched into a task. */
 uint64_t resumes(void);
 
-/* Returns how many tasks of the running loop are alive. */
 /* The test itself, and the root that it runs under. */
 enum {
     ALONE = 2
 };
 
+/* Returns how many tasks of the running loop are alive. */
 uint64_t tasks_alive(void);
 
 /* Counts one more call; for destructors: `arg` is an int. */
