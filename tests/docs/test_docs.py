@@ -199,6 +199,17 @@ class Documents(unittest.TestCase):
                     found = name in known
                 self.assertTrue(found, f"{path}: there is no {name}")
 
+    def test_map_of_the_test_runner_is_complete(self):
+        with open(os.path.join(ROOT, "docs/internals/testing.md"),
+                  encoding="utf-8") as file:
+            text = file.read()
+        start = text.index("## Where to find what")
+        told = text[start:text.index("\n## ", start + 1)]
+        mapped = set(re.findall(r"`([a-z_]+)`", told))
+        there = {name[:-2] for name in os.listdir(
+            os.path.join(ROOT, "src/test")) if name.endswith(".c")}
+        self.assertEqual(mapped, there)
+
     def test_every_guide_is_in_the_index(self):
         index = self.texts["docs/README.md"]
         for path in self.texts:
