@@ -126,6 +126,14 @@ class Headers(unittest.TestCase):
                 "unknown type name"),
             "the same name twice": (
                 "TEST(t) {}\nTEST(t) {}", "redefinition"),
+            "a value too large for a stack": (
+                "struct big { char bytes[5000]; };\n"
+                "FIXTURE(struct big, big) {\n"
+                "    static struct big one;\n"
+                "    YIELD(one);\n"
+                "}\n"
+                "TEST(t, (big)) { (void)big; }",
+                "copied onto the stacks of tests"),
             "seventeen of them": (
                 port + f"TEST(t, ({', '.join(['port'] * 17)})) {{}}",
                 "expected"),

@@ -131,6 +131,7 @@ BL_END_DECLS
 #    define BL__FIXTURE_FORM_1(link, name, list, ...) \
         BL__FIXTURE(link, name, list, __VA_ARGS__)
 #    define BL__FIXTURE(link, fixture, list, ...)                            \
+        BL__FIXTURE_CHECK(fixture)                                           \
         static void fixture##__setup(                                        \
             BL__UNUSED struct bl__fixture_run *bl__run,                      \
             BL__UNUSED fixture##__fixture *bl__slot BL__TEST_MAP(            \
@@ -164,6 +165,12 @@ BL_END_DECLS
             BL__UNUSED fixture##__fixture *bl__slot BL__TEST_MAP(            \
                 BL__TEST_AS_PARAMETER, list))
 
+/* Values are parameters: they lie on the stack of each task that has them. */
+#    define BL__FIXTURE_CHECK(fixture)                              \
+        _Static_assert(sizeof(fixture##__fixture) <= 4096,          \
+                       "the value of a fixture is copied onto the " \
+                       "stacks of tests: make it a pointer");
+
 /*
  * PARAM(type, name, value, ...);
  *
@@ -171,6 +178,7 @@ BL_END_DECLS
  */
 #    define BL_PARAM(type, param, ...)                                         \
         typedef type param##__fixture;                                         \
+        BL__FIXTURE_CHECK(param)                                               \
         static const param##__fixture param##__values[] = { __VA_ARGS__ };     \
         static struct bl__fixture param##__fixture_def;                        \
         __attribute__((constructor)) static void param##__register(void) {     \
