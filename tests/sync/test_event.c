@@ -48,7 +48,7 @@ TEST(a_set_event_is_waited_for_without_a_switch, .tags = "order") {
     CHECK_EQ(resumes(), before);
 }
 
-TEST(a_set_event_still_yields_now_and_then) {
+TEST(a_set_event_still_yields_now_and_then, .tags = "order") {
     struct kid kid = { 0 };
     bl_event event = BL_EVENT_INIT;
     bl_event_set(&event);
