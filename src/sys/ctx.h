@@ -52,7 +52,7 @@ struct bl__ctx {
 
 void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high, bl__ctx_fn *fn,
                   void *arg);
-void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to);
+struct bl__ctx *bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to);
 
 BL__NORETURN
 static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
@@ -76,7 +76,8 @@ static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
  * frame pointers), so they are kept by hand: rbp in the context, rbx on the
  * stack, below the red zone that the compiler may be using.
  */
-static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
+static BL__INLINE struct bl__ctx *bl__ctx_swap(struct bl__ctx *from,
+                                               struct bl__ctx *to) {
     __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
                      "pushq %%rbx\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
@@ -98,6 +99,7 @@ static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
                        "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
                        "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory",
                        "cc" BL__CTX_WIDE);
+    return to; /* what it was to whoever jumped here: our `from` */
 }
 
 /* The second half of the swap: nothing of `from` is saved. */
@@ -118,7 +120,8 @@ static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
 /* x19 and x29 (frame pointer) are kept by hand, like rbx and rbp above.  x18 is
  * a register like others on Linux: unnamed, it would be the only one that the
  * compiler believes to survive. */
-static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
+static BL__INLINE struct bl__ctx *bl__ctx_swap(struct bl__ctx *from,
+                                               struct bl__ctx *to) {
     register struct bl__ctx *x0 __asm__("x0") = from;
     register struct bl__ctx *x1 __asm__("x1") = to;
     __asm__ volatile(
@@ -140,6 +143,7 @@ static BL__INLINE void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
           "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14",
           "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24",
           "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc");
+    return x1; /* what it was to whoever jumped here: our `from` */
 }
 
 /* The second half of the swap: nothing of `from` is saved. */
@@ -204,14 +208,16 @@ static BL__INLINE void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high,
 
 /*
  * Suspends `from`, which is running, and goes on with `to`.  Returns when
- * somebody switches to `from` again.
+ * somebody switches to `from` again, and returns `from`: nothing outlives a
+ * switch in a register, but whoever comes here has it in one, so a caller that
+ * goes on with the result has nothing to keep on its stack.
  */
 #if BL__CTX_HAS_TOOLS
-void bl__ctx_switch(struct bl__ctx *from, struct bl__ctx *to);
+struct bl__ctx *bl__ctx_switch(struct bl__ctx *from, struct bl__ctx *to);
 #else
-static BL__INLINE void bl__ctx_switch(struct bl__ctx *from,
-                                      struct bl__ctx *to) {
-    bl__ctx_swap(from, to);
+static BL__INLINE struct bl__ctx *bl__ctx_switch(struct bl__ctx *from,
+                                                 struct bl__ctx *to) {
+    return bl__ctx_swap(from, to);
 }
 #endif
 

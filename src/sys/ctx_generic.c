@@ -46,10 +46,11 @@ void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high, bl__ctx_fn *fn,
     ctx->other = generic;
 }
 
-void bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
+struct bl__ctx *bl__ctx_swap(struct bl__ctx *from, struct bl__ctx *to) {
     if (from->other == NULL) from->other = &thread_generic;
     struct generic *save = from->other;
     struct generic *load = to->other;
     BL__ASSERT(load != NULL);
     swapcontext(&save->uc, &load->uc);
+    return from;
 }

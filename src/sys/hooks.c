@@ -95,13 +95,15 @@ static inline __attribute__((always_inline)) void announce(struct bl__ctx *from,
     (void)to;
 }
 
-__attribute__((noinline, no_sanitize("address", "thread", "undefined"))) void
+__attribute__((noinline,
+               no_sanitize("address", "thread", "undefined"))) struct bl__ctx *
 bl__ctx_switch(struct bl__ctx *from, struct bl__ctx *to) {
     announce(from, to);
     bl__ctx_swap(from, to);
 #    if BL__HAS_ASAN
     __sanitizer_finish_switch_fiber(from->tools.fake_stack, NULL, NULL);
 #    endif
+    return from;
 }
 
 #    if BL__HAS_TSAN || BL__HAS_ASAN
