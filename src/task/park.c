@@ -91,7 +91,7 @@ int bl_yield(void) {
     }
     task->budget = sched->budget;
     bl__ready_push(sched, task);
-    bl__suspend(sched, task);
+    task = bl__suspend(sched, task);
     return BL__UNLIKELY(task->scope->_effective > 0) ? BL_ECANCELED : 0;
 }
 

@@ -22,21 +22,10 @@ enum {
     OVERTAKINGS_MAX = 64 /* of one batch */
 };
 
-/* Fills `ids`; returns how many tasks may be next, `*in_batch` of the batch. */
-static uint32_t list_choices(const struct bl__sched *sched, uint64_t *ids,
-                             uint32_t *in_batch) {
-    bool is_behind = false;
-    uint32_t count = 0;
-    bl_task *const *link = &sched->ready_first;
-    *in_batch = 0;
-    while (*link != NULL && count < CHOICES_MAX) {
-        if (link == sched->batch_end) is_behind = true;
-        if (is_behind && sched->overtakings >= OVERTAKINGS_MAX) break;
-        if (!is_behind) ++*in_batch;
-        ids[count++] = (*link)->id;
-        link = &(*link)->next_ready;
-    }
-    BL__ASSERT(*in_batch > 0);
+/* Adds the ids from `task` on to `ids`; returns how many there are now. */
+static uint32_t list_from(const bl_task *task, uint64_t *ids, uint32_t count) {
+    for (; task != NULL && count < CHOICES_MAX; task = task->next_ready)
+        ids[count++] = task->id;
     return count;
 }
 
@@ -45,31 +34,32 @@ static uint32_t list_choices(const struct bl__sched *sched, uint64_t *ids,
  * became ready later may overtake it; but only so often, since others may spin
  * until it, or the world outside, has got on.
  */
-bl_task *bl__ready_pop_chosen(struct bl__sched *sched) {
+bl_task *bl__batch_pop_chosen(struct bl__sched *sched) {
     const bl_loop_options *options = &sched->loop.options;
     uint64_t ids[CHOICES_MAX];
-    uint32_t in_batch;
+    uint32_t in_batch = list_from(sched->batch, ids, 0);
+    uint32_t count = in_batch;
+    BL__ASSERT(in_batch > 0);
+    if (sched->overtakings < OVERTAKINGS_MAX) {
+        count = list_from(sched->ready_first, ids, in_batch);
+    }
     uint32_t chosen = 0;
-    uint32_t count = list_choices(sched, ids, &in_batch);
     if (count > 1) {
         chosen = options->choose(options->seam_context, BL_CHOICE_READY, count,
                                  ids) %
                  count;
     }
-    bl_task **link = &sched->ready_first;
-    for (uint32_t i = 0; i < chosen; i++)
+    bool overtakes = chosen >= in_batch;
+    uint32_t steps = overtakes ? chosen - in_batch : chosen;
+    bl_task **link = overtakes ? &sched->ready_first : &sched->batch;
+    while (steps-- > 0)
         link = &(*link)->next_ready;
 
     bl_task *task = *link;
     *link = task->next_ready;
-    if (sched->batch_end == &task->next_ready) sched->batch_end = link;
     if (sched->ready_end == &task->next_ready) sched->ready_end = link;
-    if (chosen >= in_batch) {
-        sched->overtakings++;
-    } else if (in_batch == 1) {
-        sched->batch_end = NULL;
-        sched->overtakings = 0;
-    }
+    if (overtakes) sched->overtakings++;
+    if (sched->batch == NULL) sched->overtakings = 0;
     return task;
 }
 
@@ -97,7 +87,8 @@ void bl__yield_now(struct bl__sched *sched, bl_task *task) {
 /* ---- what the loop asks ------------------------------------------------ */
 
 bool bl__sched_has_ready(const bl_loop *loop) {
-    return bl__sched_of(loop)->ready_first != NULL;
+    const struct bl__sched *sched = bl__sched_of(loop);
+    return sched->batch != NULL || sched->ready_first != NULL;
 }
 
 void bl__sched_run_ready(bl_loop *loop) {
@@ -105,8 +96,8 @@ void bl__sched_run_ready(bl_loop *loop) {
     BL__ASSERT(sched->current == NULL);
 
     if (BL__WATCHES_STEPS) bl__steps_begin(sched);
-    if (sched->ready_first != NULL) sched->batch_end = sched->ready_end;
-    while (sched->batch_end != NULL) {
+    bl__batch_begin(sched);
+    while (sched->batch != NULL) {
         bl__ctx_switch(&sched->loop_ctx, bl__next_context(sched));
         if (BL__UNLIKELY(sched->overflowed != NULL)) {
             report_overflow(sched->overflowed);

@@ -17,10 +17,11 @@
 #define BL__TASK_SWITCH_H
 
 #include "base/assert.h"
+#include "base/list.h"
 #include "task/task.h"
 
 /* With a seam, any ready task may be next. */
-bl_task *bl__ready_pop_chosen(struct bl__sched *sched);
+bl_task *bl__batch_pop_chosen(struct bl__sched *sched);
 
 static BL__INLINE void bl__ready_push(struct bl__sched *sched, bl_task *task) {
     task->next_ready = NULL;
@@ -28,13 +29,22 @@ static BL__INLINE void bl__ready_push(struct bl__sched *sched, bl_task *task) {
     sched->ready_end = &task->next_ready;
 }
 
+/* Whoever is ready now runs next, in order.  The last batch has ended. */
+static BL__INLINE void bl__batch_begin(struct bl__sched *sched) {
+    sched->batch = sched->ready_first;
+    sched->ready_first = NULL;
+    sched->ready_end = &sched->ready_first;
+}
+
 /*
  * While a task runs, the next one is fetched: of many that were asleep, each is
  * a page that is in no cache.  Its head was asked for one switch earlier, so
  * its stack pointer is at hand; above the 128 bytes of a red zone lie the
- * frames that it returns through.
+ * frames that it returns through.  The last of a batch is left alone, because
+ * the few that hand things to and fro are in the caches anyway.
  */
-static BL__INLINE void bl__ready_prefetch(const bl_task *next) {
+static BL__INLINE void bl__batch_prefetch(const bl_task *next) {
+    if (next == NULL || next->next_ready == NULL) return;
     const char *sp = bl__ctx_stack(&next->ctx);
     __builtin_prefetch(sp);
     __builtin_prefetch(sp + 128);
@@ -45,49 +55,49 @@ static BL__INLINE void bl__ready_prefetch(const bl_task *next) {
 }
 
 /* Takes the first of the batch, which must not be empty. */
-static BL__INLINE bl_task *bl__ready_pop(struct bl__sched *sched) {
+static BL__INLINE bl_task *bl__batch_pop(struct bl__sched *sched) {
     if (BL__UNLIKELY(sched->loop.options.choose != NULL)) {
-        return bl__ready_pop_chosen(sched);
+        return bl__batch_pop_chosen(sched);
     }
-    bl_task *task = sched->ready_first;
-    bl_task *next = task->next_ready;
-    if (&task->next_ready == sched->batch_end) sched->batch_end = NULL;
-    if (next == NULL) {
-        sched->ready_end = &sched->ready_first;
-    } else {
-        bl__ready_prefetch(next);
-    }
-    sched->ready_first = next;
+    bl_task *task = sched->batch;
+    sched->batch = task->next_ready;
+    bl__batch_prefetch(sched->batch);
     return task;
 }
 
 /* Who runs next: a task, or the loop. */
 static BL__INLINE struct bl__ctx *bl__next_context(struct bl__sched *sched) {
     if (BL__WATCHES_STEPS) bl__step_end(sched);
-    if (sched->batch_end == NULL) {
+    if (sched->batch == NULL) {
         if (sched->ready_first == NULL || !bl__loop_is_quiet(&sched->loop)) {
             sched->current = NULL;
             return &sched->loop_ctx;
         }
-        sched->batch_end = sched->ready_end;
+        bl__batch_begin(sched);
     }
-    bl_task *task = bl__ready_pop(sched);
+    bl_task *task = bl__batch_pop(sched);
     sched->current = task;
     sched->loop.resumes++;
     return &task->ctx;
 }
 
-/* Suspends the current task, which is in the ready line or has a park. */
-static BL__INLINE void bl__suspend(struct bl__sched *sched, bl_task *task) {
+/*
+ * Suspends the current task, which is in the ready line or has a park.  Returns
+ * it, for a caller that would otherwise have to keep it on its stack.
+ */
+static BL__INLINE bl_task *bl__suspend(struct bl__sched *sched, bl_task *task) {
     if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
         bl__check_stack(task);
     }
     struct bl__ctx *next = bl__next_context(sched);
-    if (next == &task->ctx) return; /* nobody else was ready */
+    if (next == &task->ctx) return task; /* nobody else was ready */
     int saved_errno = *sched->errno_at;
-    bl__ctx_switch(&task->ctx, next);
+    struct bl__ctx *self = bl__ctx_switch(&task->ctx, next);
+    task = bl__container_of(self, bl_task, ctx);
+    sched = task->sched;
     *sched->errno_at = saved_errno;
     BL__ASSERT(sched->current == task);
+    return task;
 }
 
 /* Gives the stack of an ended task back. */
@@ -130,7 +140,7 @@ static BL__INLINE int bl__park_wait(bl_task *task, bl_park *park) {
     task->park = park;
     task->budget = sched->budget;
     if (BL__UNLIKELY(task->scope->_effective > 0)) bl__park_refuse(task);
-    bl__suspend(sched, task);
+    task = bl__suspend(sched, task);
     BL__ASSERT(park->_is_woken);
     BL__ASSERT(task->park == NULL);
     return park->_rc;

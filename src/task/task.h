@@ -114,9 +114,9 @@ struct bl_task {
 struct bl__sched {
     bl_loop loop; /* first: the public type */
     bl_task *current;
-    bl_task *ready_first;
+    bl_task *batch;       /* the first of it */
+    bl_task *ready_first; /* behind the batch */
     bl_task **ready_end;  /* where the next one is linked */
-    bl_task **batch_end;  /* the link behind the batch; NULL if it is empty */
     uint32_t overtakings; /* of the batch; with a seam alone */
     uint32_t budget;      /* of each task */
     int *errno_at;        /* of the thread that runs the loop */
