@@ -405,6 +405,7 @@ static void calls_run(bl_loop *loop) {
 /* How many tasks may be resumed before the next look at the world. */
 static uint64_t credit(const bl_loop *loop) {
     if (loop->clock != BL_CLOCK_REAL) return 0;
+    if (!bl__list_is_empty(&loop->calls)) return 0;
     if (loop->options.choose != NULL) return 0;
     if (loop->options.on_checkpoint != NULL) return 0;
     if (loop->options.now != NULL) return 0;
@@ -452,6 +453,7 @@ void bl_call_soon(bl_loop *loop, bl_call *call, bl_callback *fn,
     call->_context = context;
     call->_loop = loop;
     bl__list_append(&loop->calls, &call->_link);
+    loop->resume_limit = loop->resumes; /* no batch before it is made */
 }
 
 void bl_call_cancel(bl_call *call) {

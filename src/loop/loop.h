@@ -49,7 +49,7 @@ struct bl_loop {
     bl_ns virtual_now;
     bl_ns review_due; /* set by the client; no timer: nobody waits for it */
     uint64_t resumes; /* of tasks; counted by the client */
-    uint64_t resume_limit; /* then descriptors and timers must be looked at */
+    uint64_t resume_limit; /* then an iteration is due */
     uint64_t timer_order;
     bl_ns sweep_now; /* the time and order up to which timers are fired */
     uint64_t sweep_order;
@@ -97,14 +97,12 @@ void bl__loop_iterate(bl_loop *loop, bl_ns wait_max);
 
 /*
  * Whether another batch of ready tasks may run before the next iteration:
- * nobody has posted or called, and the limit is not reached.
+ * nobody has posted, and the limit is not reached, which a call queued by
+ * bl_call_soon brings down.
  */
 static BL__INLINE bool bl__loop_is_quiet(const bl_loop *loop) {
     if (loop->resumes >= loop->resume_limit) return false;
-    if (atomic_load_explicit(&loop->is_woken, memory_order_relaxed)) {
-        return false;
-    }
-    return loop->calls._next == &loop->calls;
+    return !atomic_load_explicit(&loop->is_woken, memory_order_relaxed);
 }
 
 /* Reads the clock. */
