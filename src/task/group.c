@@ -21,8 +21,8 @@
 #include "task/switch.h"
 #include "task/task.h"
 
-void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent,
-                    const char *site) {
+BL__INLINED void bl__group_init(bl_group *group, bl_task *host,
+                                bl_scope *parent, const char *site) {
     bl__scope_init(&group->_scope, host, parent, BL_SCOPE_PLAIN, BL__ROLE_GROUP,
                    site);
     group->_host = host;
@@ -32,7 +32,10 @@ void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent,
     group->_pending_count = 0;
     group->_state = BL__GROUP_OPEN;
     group->_saw_cancelled = false;
-    group->_errors = (struct bl__errors){ 0 };
+    group->_errors._items = NULL;
+    group->_errors._count = 0;
+    group->_errors._capacity = 0;
+    group->_errors._lost_count = 0;
 }
 
 /* Among the scopes of the task, or its owner.  A group that was never entered
@@ -64,35 +67,41 @@ void bl__group_add_error(bl_group *group, bl_error *error) {
     bl__cancel(&group->_scope, 1, BL_CAUSE_CHILD, "a task failed", 0);
 }
 
-static BL__INLINE bool waits_for_less(const bl_group *group) {
-    if (group->_state == BL__GROUP_JOINING) {
+/* Nobody is left of those that the host, which waits, waits for. */
+static BL__INLINE bool has_no_more(const bl_group *group) {
+    if (BL__LIKELY(group->_state == BL__GROUP_JOINING)) {
         return group->_alive_count == 0 && group->_pending_count == 0;
     }
-    if (group->_state == BL__GROUP_CLOSING) return group->_daemon_count == 0;
-    return false;
+    BL__ASSERT(group->_state == BL__GROUP_CLOSING);
+    return group->_daemon_count == 0;
 }
 
 /* Wakes the host if this was the last one it waits for. */
 static BL__INLINE void tell_host(bl_group *group) {
     bl_park *joiner = group->_joiner;
-    if (joiner == NULL || joiner->_is_woken) return;
-    if (waits_for_less(group)) bl__park_wake(joiner, 0);
+    if (joiner == NULL || !has_no_more(group)) return;
+    group->_joiner = NULL;
+    bl__park_wake(joiner, 0);
 }
 
-BL__INLINED void bl__group_child_done(bl_group *group, bl_task *task) {
-    if (task->is_daemon) {
+BL__INLINED void bl__group_child_succeeded(bl_group *group, bl_task *task) {
+    if (BL__UNLIKELY(task->is_daemon)) {
         BL__ASSERT(group->_daemon_count > 0);
         group->_daemon_count--;
     } else {
         BL__ASSERT(group->_alive_count > 0);
         group->_alive_count--;
     }
-    if (BL__UNLIKELY(task->is_cancelled)) {
+    tell_host(group);
+}
+
+void bl__group_child_done(bl_group *group, bl_task *task) {
+    if (task->is_cancelled) {
         if (group->_scope._effective > 0) group->_saw_cancelled = true;
-    } else if (BL__UNLIKELY(task->rc < 0)) {
+    } else if (task->rc < 0) {
         bl__group_add_error(group, bl_error_ref(task->error));
     }
-    tell_host(group);
+    bl__group_child_succeeded(group, task);
 }
 
 void bl__group_start_ended(bl_group *group) {
@@ -122,26 +131,25 @@ static void judge_body(bl_group *group, bl_task *host, int rc) {
     bl__group_add_error(group, bl__task_take_error(host, rc));
 }
 
-static BL__INLINE void wait_for_children(bl_group *group, const char *what) {
-    if (waits_for_less(group)) return;
+static BL__INLINE void wait_for_children(bl_group *group, bl_task *host,
+                                         const char *what) {
+    if (has_no_more(group)) return;
     bl_park joiner;
-    bl__park_init(&joiner, group->_host, what, group, NULL);
+    bl__park_init(&joiner, host, what, group, NULL);
     group->_joiner = &joiner;
-    BL_IGNORE(bl__park_wait(group->_host, &joiner)); /* cannot be cancelled */
-    BL__ASSERT(waits_for_less(group));
-    group->_joiner = NULL;
+    BL_IGNORE(bl__park_wait(host, &joiner)); /* cannot be cancelled */
 }
 
-static void cancel_daemons(bl_group *group) {
+__attribute__((noinline)) static void end_daemons(bl_group *group) {
     bl__list_each(link, &group->_scope._children) {
         bl_scope *base = bl__container_of(link, bl_scope, _sibling);
         bl__cancel(base, 1, BL_CAUSE_SHUTDOWN, "the group closes", 0);
     }
+    wait_for_children(group, group->_host, "daemons");
 }
 
 /* The tree becomes the host's current error. */
-__attribute__((noinline)) static int report_errors(bl_group *group,
-                                                   bl_task *host) {
+static int report_errors(bl_group *group, bl_task *host) {
     char path[256];
     bl__task_path_of(host, path, sizeof path);
     bl_error *tree =
@@ -149,6 +157,21 @@ __attribute__((noinline)) static int report_errors(bl_group *group,
     bl_error_unref(host->error);
     host->error = tree;
     return BL_EGROUP;
+}
+
+/* Leaves a group of which something was cancelled, perhaps by an error. */
+__attribute__((noinline)) static int leave_cancelled(bl_group *group) {
+    bl_task *host = group->_host;
+    bool is_cancelled_outside = bl__scope_inherited(&group->_scope) > 0;
+    bl__scope_pop(&group->_scope, host);
+    group->_state = BL__GROUP_CLOSED;
+    if (group->_errors._count + group->_errors._lost_count > 0) {
+        return report_errors(group, host);
+    }
+    if (!group->_saw_cancelled) return 0;
+    if (is_cancelled_outside) return BL_ECANCELED;
+    group->_scope._is_caught = true;
+    return 0;
 }
 
 int bl_group_exit(bl_group *group, int rc) {
@@ -167,24 +190,18 @@ int bl_group_exit(bl_group *group, int rc) {
     bool is_plain = rc >= 0 && task->pending == NULL && !task->has_escaped;
     if (BL__UNLIKELY(!is_plain)) judge_body(group, task, rc);
     group->_state = BL__GROUP_JOINING;
-    wait_for_children(group, "children");
+    wait_for_children(group, task, "children");
     group->_state = BL__GROUP_CLOSING;
-    if (group->_daemon_count > 0) {
-        cancel_daemons(group);
-        wait_for_children(group, "daemons");
-    }
+    if (BL__UNLIKELY(group->_daemon_count > 0)) end_daemons(group);
     BL__ASSERT(group->_alive_count + group->_pending_count == 0);
     BL__ASSERT(group->_daemon_count == 0);
 
-    bool is_cancelled_outside = bl__scope_inherited(&group->_scope) > 0;
-    bl__scope_pop(&group->_scope);
-    group->_state = BL__GROUP_CLOSED;
-    if (group->_errors._count + group->_errors._lost_count > 0) {
-        return report_errors(group, task);
+    /* An error cancels the group, so without a cancellation there is none. */
+    if (BL__UNLIKELY(group->_scope._effective > 0)) {
+        return leave_cancelled(group);
     }
-    if (!group->_saw_cancelled) return 0;
-    if (is_cancelled_outside) return BL_ECANCELED;
-    group->_scope._is_caught = true;
+    bl__scope_pop(&group->_scope, group->_host);
+    group->_state = BL__GROUP_CLOSED;
     return 0;
 }
 

@@ -63,6 +63,8 @@ static void scope_push(bl_scope *scope, bl_task *task, bl_scope_kind kind) {
     }
     bl__scope_init(scope, task, task->scope, kind, BL__ROLE_LEXICAL,
                    bl__take_site());
+    scope->_token = NULL;
+    scope->_timer._due = BL_FOREVER;
     task->scope = scope;
 }
 
@@ -159,7 +161,7 @@ void bl__scope_panic_order(const bl_scope *scope, bl_task *task,
                innermost[0] != '\0' ? innermost : "(its start)");
 }
 
-void bl__scope_unbind(bl_scope *scope) {
+static void unbind_token(bl_scope *scope) {
     bl__list_remove(&scope->_token_link);
     bl_token_unref(scope->_token);
     scope->_token = NULL;
@@ -184,7 +186,9 @@ int bl_scope_exit(bl_scope *scope, int rc) {
     rc = bl__task_map_escaped(task, rc);
     note_expiry(scope);
     bool is_cancelled_outside = bl__scope_inherited(scope) > 0;
-    bl__scope_pop(scope);
+    bl_timer_stop(&scope->_timer);
+    bl__scope_pop(scope, task);
+    if (scope->_token != NULL) unbind_token(scope);
 
     if (rc != BL_ECANCELED) return rc;
     if (is_cancelled_outside) return BL_ECANCELED;

@@ -28,7 +28,10 @@ static BL__INLINE uint8_t bl__scope_inherited(const bl_scope *scope) {
     return parent->_effective;
 }
 
-/* Enters a scope without deadline and token; `site` is where. */
+/*
+ * Enters a scope without deadline; `site` is where.  A token is known to
+ * lexical scopes only.
+ */
 static BL__INLINE void bl__scope_init(bl_scope *scope, bl_task *task,
                                       bl_scope *parent, bl_scope_kind kind,
                                       uint8_t role, const char *site) {
@@ -38,33 +41,25 @@ static BL__INLINE void bl__scope_init(bl_scope *scope, bl_task *task,
     scope->_state = BL__SCOPE_ENTERED;
     scope->_kind = (uint8_t)kind;
     scope->_level = 0;
-    scope->_effective = 0;
     scope->_cause = BL_CAUSE_NONE;
     scope->_is_expired = false;
     scope->_is_caught = false;
     scope->_role = role;
-    scope->_token = NULL;
     scope->_site = site;
-    scope->_timer._due = BL_FOREVER;
     scope->_timer._index = 0;
-    if (parent == NULL) {
+    if (parent != NULL) {
+        bl__list_append(&parent->_children, &scope->_sibling);
+    } else {
         bl__list_init(&scope->_sibling);
-        return;
     }
-    bl__list_append(&parent->_children, &scope->_sibling);
-    if (BL__UNLIKELY(parent->_effective > 0)) {
-        scope->_effective = bl__scope_inherited(scope);
-    }
+    scope->_effective = bl__scope_inherited(scope);
 }
 
-/* Leaves the innermost scope of its task. */
-static BL__INLINE void bl__scope_pop(bl_scope *scope) {
-    bl_task *task = scope->_task;
+/* Leaves the innermost scope of `task`, whose timer is not armed. */
+static BL__INLINE void bl__scope_pop(bl_scope *scope, bl_task *task) {
     BL__ASSERT(scope->_state == BL__SCOPE_ENTERED);
     BL__ASSERT(scope->_children._next == &scope->_children);
-    if (scope->_timer._index != 0) bl_timer_stop(&scope->_timer);
     bl__list_unlink(&scope->_sibling);
-    if (BL__UNLIKELY(scope->_token != NULL)) bl__scope_unbind(scope);
     task->scope = scope->_parent;
     task->spin_count = 0;
     scope->_state = BL__SCOPE_LEFT;

@@ -197,8 +197,6 @@ void bl__park_refuse(bl_task *task);
 
 /* ---- scope.c; see also scope.h */
 void bl__scope_arm(bl_scope *scope, bl_ns deadline);
-/* Ends what ties a scope to its token. */
-void bl__scope_unbind(bl_scope *scope);
 BL__NORETURN
 void bl__scope_panic_order(const bl_scope *scope, bl_task *task,
                            const char *call, const void *sp);
@@ -215,6 +213,8 @@ void bl__group_init(bl_group *group, bl_task *host, bl_scope *parent,
                     const char *site);
 /* The child has ended: its errors, the counts, and who waits for them. */
 void bl__group_child_done(bl_group *group, bl_task *task);
+/* The same for one that was neither cancelled nor failed. */
+void bl__group_child_succeeded(bl_group *group, bl_task *task);
 void bl__group_add_error(bl_group *group, bl_error *error);
 /* A start in progress has ended without giving the group a child. */
 void bl__group_start_ended(bl_group *group);
