@@ -92,19 +92,27 @@ static BL__INLINE struct bl__stack *bl__stack_get_warm(
 }
 
 /*
+ * Takes a slot with at least `bytes` of address space if a warm one of the
+ * usual size is at hand; otherwise returns NULL, and bl__stack_get knows more.
+ */
+static BL__INLINE struct bl__stack *bl__stack_get_at_once(
+    struct bl__stack_pool *pool, size_t bytes) {
+    struct bl__stack_class *smallest = &pool->classes[0];
+    bool is_usual = bytes <= BL__STACK_BYTES_MIN && smallest->warm_count > 0;
+    if (BL__UNLIKELY(!is_usual || BL__HARD)) return NULL;
+    return bl__stack_get_warm(pool, smallest);
+}
+
+/*
  * Takes a slot with at least `bytes` of address space.
  *
  * Returns its head, with the struct bl__stack filled and the rest undefined,
  * or NULL without memory.
  */
-static BL__INLINE struct bl__stack *bl__stack_get(struct bl__stack_pool *pool,
-                                                  size_t bytes) {
-    struct bl__stack_class *smallest = &pool->classes[0];
-    bool is_usual = bytes <= BL__STACK_BYTES_MIN && smallest->warm_count > 0;
-    if (BL__LIKELY(is_usual && !BL__HARD)) {
-        return bl__stack_get_warm(pool, smallest);
-    }
-    return bl__stack_get_slowly(pool, bytes);
+static inline struct bl__stack *bl__stack_get(struct bl__stack_pool *pool,
+                                              size_t bytes) {
+    struct bl__stack *stack = bl__stack_get_at_once(pool, bytes);
+    return stack != NULL ? stack : bl__stack_get_slowly(pool, bytes);
 }
 
 /* Gives a slot back; its memory stays valid until the next bl__stack_get. */

@@ -200,5 +200,5 @@ void bl_task_unref(bl_task *task) {
         bl_error_unref(task->error);
         task->error = NULL;
     }
-    bl__task_release(task);
+    bl__task_release(task->sched, task);
 }

@@ -105,7 +105,9 @@ void bl_park_init(bl_park *park, const char *what, const void *object,
 }
 
 int bl_park_wait(bl_park *park) {
-    return bl__park_wait(park->_task, park);
+    bl_task *task = park->_task;
+    BL__ASSERT(task->sched->current == task);
+    return bl__park_wait(task, park);
 }
 
 void bl__park_refuse(bl_task *task) {

@@ -178,9 +178,11 @@ int bl_loop_start(bl_loop *loop, bl_task_fn *fn, void *arg) {
     struct bl__sched *sched = bl__sched_of(loop);
     if (sched->has_root) return BL_EALREADY;
 
-    bl_task *root = bl__task_make(sched, fn, arg, sched->stack_bytes, 0);
-    if (root == NULL) return BL_ENOMEM;
+    struct bl__stack *stack = bl__stack_get(&sched->stacks, sched->stack_bytes);
+    if (stack == NULL) return BL_ENOMEM;
+    bl_task *root = bl__task_init(sched, stack, fn, arg, 0);
     root->site = "main\0";
+    root->group = NULL;
     bl__group_init(&sched->root_group, NULL, NULL, NULL);
     bl__scope_init(&root->base, root, &sched->root_group._scope, BL_SCOPE_PLAIN,
                    BL__ROLE_BASE, root->site);

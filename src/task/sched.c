@@ -105,7 +105,7 @@ void bl__sched_run_ready(bl_loop *loop) {
         if (sched->corpse != NULL) {
             bl_task *corpse = sched->corpse;
             sched->corpse = NULL;
-            bl__task_release(corpse);
+            bl__task_release(sched, corpse);
         }
     }
     BL__ASSERT(sched->current == NULL);

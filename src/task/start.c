@@ -70,8 +70,9 @@ static int start_spawn(struct bl__start *start, bl_task_fn *fn, void *arg,
                        const char *site) {
     bl_task *caller = bl__task_current();
     struct bl__sched *sched = caller->sched;
-    bl_task *child = bl__task_make(sched, fn, arg, sched->stack_bytes, 0);
-    if (child == NULL) return BL_ENOMEM;
+    struct bl__stack *stack = bl__stack_get(&sched->stacks, sched->stack_bytes);
+    if (stack == NULL) return BL_ENOMEM;
+    bl_task *child = bl__task_init(sched, stack, fn, arg, 0);
 
     child->site = site;
     child->group = start->group;

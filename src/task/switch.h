@@ -101,13 +101,14 @@ static BL__INLINE bl_task *bl__suspend(struct bl__sched *sched, bl_task *task) {
 }
 
 /* Gives the stack of an ended task back. */
-static BL__INLINE void bl__task_release(bl_task *task) {
+static BL__INLINE void bl__task_release(struct bl__sched *sched,
+                                        bl_task *task) {
     bl__ctx_tools_close(&task->ctx);
-    bl__stack_put(&task->sched->stacks, &task->stack);
+    bl__stack_put(&sched->stacks, &task->stack);
 }
 
 /*
- * Ends the current task for good.
+ * Ends the current task for good, and gives up its own reference.
  *
  * Without tools a stack can be given back while its last frames are still in
  * use: nobody takes it before the switch.  Tools must see the switch first, so
@@ -115,25 +116,23 @@ static BL__INLINE void bl__task_release(bl_task *task) {
  */
 BL__NORETURN
 static BL__INLINE void bl__leave(struct bl__sched *sched, bl_task *task) {
-    struct bl__ctx *next;
     if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
         bl__check_stack(task);
     }
+    BL__ASSERT(task->refcount > 0);
+    bool is_last = --task->refcount == 0;
     if (BL__CTX_HAS_TOOLS) {
         sched->current = NULL;
-        next = &sched->loop_ctx;
-        if (task->refcount == 0) sched->corpse = task;
-    } else {
-        next = bl__next_context(sched);
-        if (task->refcount == 0) bl__task_release(task);
+        if (is_last) sched->corpse = task;
+        bl__ctx_leave(&task->ctx, &sched->loop_ctx);
     }
-    bl__ctx_leave(&task->ctx, next);
+    if (is_last) bl__task_release(sched, task);
+    bl__ctx_leave(&task->ctx, bl__next_context(sched));
 }
 
-/* The inside of bl_park_wait, for those who know their task. */
+/* The inside of bl_park_wait, for those who know that `task` runs. */
 static BL__INLINE int bl__park_wait(bl_task *task, bl_park *park) {
     struct bl__sched *sched = task->sched;
-    BL__ASSERT(sched->current == task);
     BL__ASSERT(task->park == NULL);
     if (BL__UNLIKELY(park->_is_woken)) return park->_rc;
 
@@ -161,14 +160,12 @@ static BL__INLINE void bl__park_wake(bl_park *park, int rc) {
 static BL__INLINE void bl__park_init(bl_park *park, bl_task *task,
                                      const char *what, const void *object,
                                      bl_abort_fn *abort) {
-    park->_task = task;
-    park->_abort = abort;
-    park->_what = what;
-    park->_object = object;
-    park->_rc = 0;
-    park->_is_woken = false;
-    park->_was_asked = false;
-    park->_is_stuck = false;
+    *park = (bl_park){
+        ._task = task,
+        ._abort = abort,
+        ._what = what,
+        ._object = object,
+    };
 }
 
 #endif

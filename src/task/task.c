@@ -21,12 +21,14 @@
 
 enum {
     STACK_ALIGNMENT = 16,
-    ZERO_BEGIN = offsetof(bl_task, rc),
-    ZERO_END = offsetof(bl_task, name) + 1
+    ZERO_BEGIN = offsetof(bl_task, error),
+    ZERO_BYTES = offsetof(bl_task, is_cancelled) - ZERO_BEGIN
 };
 
 static_assert(sizeof(bl_task) <= 1024,
               "an idle task fits into one page, with its frames");
+static_assert(ZERO_BYTES <= 80, "gcc clears more by `rep stos`, which alone "
+                                "takes as long as half a spawn");
 
 /* ---- the end ----------------------------------------------------------- */
 
@@ -80,14 +82,7 @@ __attribute__((noinline)) static void judge(bl_task *task, int rc) {
     task->is_cancelled = is_cancelled;
 }
 
-/* A task that has succeeded and left nothing behind needs no judge. */
-static inline bool is_plain_success(const bl_task *task, int rc) {
-    return rc >= 0 && task->error == NULL && task->pending == NULL &&
-           !task->has_escaped;
-}
-
-static BL__INLINE void break_holdings(bl_task *task) {
-    if (BL__LIKELY(task->holdings._next == NULL)) return;
+static void break_holdings(bl_task *task) {
     while (!bl__list_is_empty(&task->holdings)) {
         bl_holding *holding = bl__container_of(bl__list_first(&task->holdings),
                                                bl_holding, _link);
@@ -105,6 +100,39 @@ static BL__INLINE void check_fork(const bl_task *task) {
                bl_task_site(task));
 }
 
+/* A task that has succeeded and leaves nothing behind.  One test, of what is
+ * zero in nearly all. */
+static BL__INLINE bool is_plain_end(const bl_task *task, int rc) {
+    uintptr_t left_behind = (uintptr_t)task->error | (uintptr_t)task->pending;
+    left_behind |= (uintptr_t)task->locals | (uintptr_t)task->start;
+    left_behind |= (uintptr_t)task->holdings._next;
+    left_behind |= (uintptr_t)task->has_escaped | (uintptr_t)(rc < 0);
+    return left_behind == 0;
+}
+
+/* What any other task needs before those who join it may look at it... */
+__attribute__((noinline)) static void settle(bl_task *task, int rc) {
+    judge(task, rc);
+    task->is_done = true;
+    if (task->holdings._next != NULL) break_holdings(task);
+    if (task->locals != NULL) bl__locals_unref(task->locals);
+    task->locals = NULL;
+}
+
+/* ... and how its owner is told. */
+__attribute__((noinline)) static void tell_owner(bl_task *task) {
+    if (task->group == NULL) {
+        bl__root_done(task->sched, task);
+    } else if (task->start != NULL) {
+        bl__start_child_done(task);
+    } else {
+        bl__group_child_done(task->group, task);
+    }
+    if (task->refcount > 1 || task->error == NULL) return;
+    bl_error_unref(task->error);
+    task->error = NULL;
+}
+
 /* Inlined, and with it the last switch: a call that never returns costs the
  * next task its predicted returns (sys/ctx.h). */
 BL__NORETURN
@@ -112,34 +140,20 @@ static BL__INLINE void finish(bl_task *task, int rc) {
     struct bl__sched *sched = task->sched;
     check_fork(task);
     BL__ASSERT(task->scope == &task->base);
-    if (BL__LIKELY(is_plain_success(task, rc))) {
-        task->rc = rc;
-    } else {
-        judge(task, rc);
-    }
     BL__ASSERT(task->base._children._next == &task->base._children);
-
+    bool is_plain = is_plain_end(task, rc);
+    task->rc = rc;
     task->is_done = true;
-    break_holdings(task);
+    if (BL__UNLIKELY(!is_plain)) settle(task, rc);
+
     bl__list_unlink(&task->base._sibling);
     task->base._state = BL__SCOPE_LEFT;
     if (task->joiners._count > 0) bl_waitq_serve_all(&task->joiners, 0);
-    if (BL__UNLIKELY(task->locals != NULL)) {
-        bl__locals_unref(task->locals);
-        task->locals = NULL;
-    }
     sched->alive_count--;
-    if (BL__UNLIKELY(task == sched->root)) {
-        bl__root_done(sched, task);
-    } else if (BL__UNLIKELY(task->start != NULL)) {
-        bl__start_child_done(task);
+    if (BL__LIKELY(is_plain && task->group != NULL)) {
+        bl__group_child_succeeded(task->group, task);
     } else {
-        bl__group_child_done(task->group, task);
-    }
-    BL__ASSERT(task->refcount > 0);
-    if (--task->refcount == 0 && task->error != NULL) {
-        bl_error_unref(task->error);
-        task->error = NULL;
+        tell_owner(task);
     }
     bl__leave(sched, task);
 }
@@ -171,12 +185,9 @@ __attribute__((hot)) static void task_main(void *arg) {
 
 /* ---- the beginning ----------------------------------------------------- */
 
-BL__INLINED bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn,
-                                   void *arg, size_t stack_bytes,
-                                   size_t copy_bytes) {
-    struct bl__stack *stack = bl__stack_get(&sched->stacks, stack_bytes);
-    if (BL__UNLIKELY(stack == NULL)) return NULL;
-
+BL__INLINED bl_task *bl__task_init(struct bl__sched *sched,
+                                   struct bl__stack *stack, bl_task_fn *fn,
+                                   void *arg, size_t copy_bytes) {
     bl_task *task = (bl_task *)(void *)stack;
     char *low = bl__stack_low(stack);
     char *high = (char *)task;
@@ -197,12 +208,15 @@ BL__INLINED bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn,
     task->is_done = false;
     task->has_escaped = false;
     task->id = ++sched->last_id;
-    task->group = NULL;
     task->fn = fn;
     task->arg = arg;
-    task->site = NULL;
     task->refcount = 1;
-    memset((char *)task + ZERO_BEGIN, 0, ZERO_END - ZERO_BEGIN);
+    task->rc = 0;
+    memset((char *)task + ZERO_BEGIN, 0, ZERO_BYTES);
+    task->is_cancelled = false;
+    task->has_started = false;
+    task->has_reported_spin = false;
+    task->name[0] = '\0';
     bl__ctx_make(&task->ctx, low, high, task_main, task);
     sched->alive_count++;
     return task;

@@ -91,9 +91,9 @@ struct bl_task {
     void *arg;
     const char *site; /* "function\0file:line" of the spawn */
     uint32_t refcount;
-
-    /* From here to the name everything begins as zero. */
     int rc;
+
+    /* From here to the flags everything begins as zero. */
     bl_error *error;   /* the slot */
     bl_error *pending; /* of blocks that were left early */
     struct bl__locals *locals;
@@ -169,9 +169,10 @@ bool bl__sched_has_settlers(const bl_loop *loop);
 bool bl__sched_settle(bl_loop *loop);
 
 /* ---- task.c */
-/* Makes a task that is not in any group yet; NULL without memory. */
-bl_task *bl__task_make(struct bl__sched *sched, bl_task_fn *fn, void *arg,
-                       size_t stack_bytes, size_t copy_bytes);
+/* Makes the head of a slot a task that is ready to run, but in no group yet:
+ * its group and site are the caller's to fill. */
+bl_task *bl__task_init(struct bl__sched *sched, struct bl__stack *stack,
+                       bl_task_fn *fn, void *arg, size_t copy_bytes);
 bl_error **bl__error_slot(void);
 size_t bl__task_path(char *buffer, size_t bytes);
 size_t bl__task_path_of(const bl_task *task, char *buffer, size_t bytes);
