@@ -167,8 +167,8 @@ static BL__INLINE void line_leave(bl_waitq *queue, bl_waiter *waiter) {
     bl__list_unlink(&waiter->_link);
     waiter->_queue = NULL;
     queue->_count--;
-    BL__ASSERT((queue->_count == 0) ==
-               (queue->_waiters._next == &queue->_waiters));
+    BL__AUDIT((queue->_count == 0) ==
+              (queue->_waiters._next == &queue->_waiters));
 }
 
 void bl_waitq_join(bl_waitq *queue, bl_waiter *waiter, bl_park *park,
