@@ -47,8 +47,8 @@ static BL__INLINE void place(struct bl__heap *heap, uint32_t index,
     heap->places[entry.ticket] = index;
 }
 
-static void sift_up(struct bl__heap *heap, uint32_t index,
-                    struct bl__heap_entry entry) {
+static BL__INLINE void sift_up(struct bl__heap *heap, uint32_t index,
+                               struct bl__heap_entry entry) {
     while (index > 0) {
         uint32_t parent = (index - 1) / ARITY;
         if (!is_before(heap, entry, heap->entries[parent])) break;
@@ -68,16 +68,23 @@ static inline uint32_t earliest_of(const struct bl__heap *heap, uint32_t first,
     return best;
 }
 
-/* Asks for the children of the four nodes that begin at `first`. */
-static inline void prefetch_children(const struct bl__heap *heap,
-                                     uint32_t first) {
+/*
+ * Asks for the children of the four nodes that begin at `first`.  To gcc a
+ * function that does nothing but prefetch does nothing, and its calls are
+ * dropped: so it is inlined before gcc can think so.
+ */
+static BL__INLINE void prefetch_children(const struct bl__heap *heap,
+                                         uint32_t first) {
+    if (first * ARITY + 1 >= heap->count) return;
     const struct bl__heap_entry *line = &heap->entries[first * ARITY + 1];
-    for (int i = 0; i < ARITY; i++)
-        __builtin_prefetch(line + i * ARITY);
+    __builtin_prefetch(line);
+    __builtin_prefetch(line + ARITY);
+    __builtin_prefetch(line + 2 * ARITY);
+    __builtin_prefetch(line + 3 * ARITY);
 }
 
 /* Lets the earliest children move up until a node without any is free. */
-static uint32_t free_a_leaf(struct bl__heap *heap, uint32_t index) {
+static BL__INLINE uint32_t free_a_leaf(struct bl__heap *heap, uint32_t index) {
     for (;;) {
         uint32_t first = index * ARITY + 1;
         if (first >= heap->count) return index;
@@ -170,12 +177,9 @@ static void take_from_list(struct bl__heap *heap, bl_timer *timer) {
     timer->_index = 0;
 }
 
-void bl__heap_insert(struct bl__heap *heap, bl_timer *timer) {
-    BL__ASSERT(timer->_index == 0);
-    if (BL__UNLIKELY(heap->count == heap->capacity) && !grow(heap)) {
-        put_into_list(heap, &heap->spilled, timer);
-        return;
-    }
+/* Inserts where there is room. */
+static BL__INLINE void insert(struct bl__heap *heap, bl_timer *timer) {
+    BL__ASSERT(heap->count < heap->capacity);
     uint32_t ticket = take_ticket(heap);
     heap->timers[ticket] = timer;
     timer->_index = ticket + 1;
@@ -183,18 +187,37 @@ void bl__heap_insert(struct bl__heap *heap, bl_timer *timer) {
     sift_up(heap, heap->count++, entry);
 }
 
-/*
- * The last entry fills the gap.  It belongs near the leaves, so the gap is
- * moved there first and the entry let up from below: that saves comparing it
- * on each level.
- */
-static void remove_entry(struct bl__heap *heap, uint32_t index) {
-    uint32_t ticket = (uint32_t)heap->entries[index].ticket;
-    struct bl__heap_entry last = heap->entries[--heap->count];
-    if (index < heap->count) sift_up(heap, free_a_leaf(heap, index), last);
-    give_ticket_back(heap, ticket);
+__attribute__((noinline)) static void grow_and_insert(struct bl__heap *heap,
+                                                      bl_timer *timer) {
+    if (grow(heap)) {
+        insert(heap, timer);
+    } else {
+        put_into_list(heap, &heap->spilled, timer);
+    }
 }
 
+BL__INLINED void bl__heap_insert(struct bl__heap *heap, bl_timer *timer) {
+    BL__ASSERT(timer->_index == 0);
+    if (BL__UNLIKELY(heap->count == heap->capacity)) {
+        grow_and_insert(heap, timer);
+        return;
+    }
+    insert(heap, timer);
+}
+
+/*
+ * The last entry, just cut off, fills the gap.  It belongs near the leaves, so
+ * the gap is moved there first and the entry let up from below: that saves
+ * comparing it on each level.
+ */
+__attribute__((noinline)) static void fill_gap(struct bl__heap *heap,
+                                               uint32_t index) {
+    struct bl__heap_entry last = heap->entries[heap->count];
+    sift_up(heap, free_a_leaf(heap, index), last);
+}
+
+/* A timer that is stopped is often the one that was armed last, for a time
+ * later than all others: the end of the heap, where nothing is to be filled. */
 void bl__heap_remove(struct bl__heap *heap, bl_timer *timer) {
     BL__ASSERT(timer->_index > 0);
     if (BL__UNLIKELY(timer->_index == BL__HEAP_LISTED)) {
@@ -204,9 +227,12 @@ void bl__heap_remove(struct bl__heap *heap, bl_timer *timer) {
     BL__ASSERT(timer->_index <= heap->ticket_count);
     uint32_t ticket = timer->_index - 1;
     BL__ASSERT(heap->timers[ticket] == timer);
-    BL__ASSERT(heap->entries[heap->places[ticket]].ticket == ticket);
+    uint32_t index = heap->places[ticket];
+    BL__ASSERT(heap->entries[index].ticket == ticket);
     timer->_index = 0;
-    remove_entry(heap, heap->places[ticket]);
+    give_ticket_back(heap, ticket);
+    heap->count--;
+    if (index < heap->count) fill_gap(heap, index);
 }
 
 void bl__heap_set_aside(struct bl__heap *heap, bl_timer *timer) {
@@ -227,9 +253,10 @@ void bl__heap_take_back(struct bl__heap *heap) {
  * Asks for the timers that are due at `now`: those at the root of the heap that
  * hang together, as none of them is below one that is not.  They are nowhere
  * near each other, so each is a miss in the caches and in the TLB; asked for in
- * one go, they are fetched at the same time.
+ * one go, they are fetched at the same time.  Inlined for the reason above.
  */
-static void prefetch_due(const struct bl__heap *heap, bl_ns now, uint32_t max) {
+static BL__INLINE void prefetch_due(const struct bl__heap *heap, bl_ns now,
+                                    uint32_t max) {
     uint32_t nodes[PREFETCHED_MAX]; /* whose children are yet to be asked for */
     uint32_t known_count = 0;
     if (max > PREFETCHED_MAX) max = PREFETCHED_MAX;

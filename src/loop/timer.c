@@ -37,19 +37,18 @@ void bl_timer_init(bl_timer *timer, bl_callback *fn, void *context) {
 void bl_timer_start(bl_loop *loop, bl_timer *timer, bl_ns due) {
     BL__ASSERT(loop != NULL);
     BL__ASSERT(timer->_fn != NULL);
-    if (timer->_index != 0) bl__heap_remove(&timer->_loop->timers, timer);
-
+    if (BL__UNLIKELY(timer->_index != 0)) {
+        bl__heap_remove(&timer->_loop->timers, timer);
+    }
     timer->_loop = loop;
     timer->_due = due;
     timer->_order = ++loop->timer_order;
     bl__heap_insert(&loop->timers, timer);
-    BL__ASSERT(timer->_index != 0);
 }
 
 void bl_timer_stop(bl_timer *timer) {
     if (timer->_index == 0) return;
     bl__heap_remove(&timer->_loop->timers, timer);
-    BL__ASSERT(timer->_index == 0);
 }
 
 bl_ns bl__timers_next(const bl_loop *loop) {
