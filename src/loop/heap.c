@@ -58,9 +58,22 @@ static BL__INLINE void sift_up(struct bl__heap *heap, uint32_t index,
     place(heap, index, entry);
 }
 
-/* The earliest of the children [first, end), of which there is one at least. */
-static inline uint32_t earliest_of(const struct bl__heap *heap, uint32_t first,
-                                   uint32_t end) {
+/* The earliest of the four children that begin at `first`: the winners of two
+ * matches play for it, so that the matches do not wait for each other. */
+static BL__INLINE uint32_t earliest_of_four(const struct bl__heap *heap,
+                                            uint32_t first) {
+    const struct bl__heap_entry *child = &heap->entries[first];
+    uint32_t left = is_before(heap, child[1], child[0]) ? 1 : 0;
+    uint32_t right = is_before(heap, child[3], child[2]) ? 3 : 2;
+    return first + (is_before(heap, child[right], child[left]) ? right : left);
+}
+
+/* The earliest of those that there are, of which there is one at least. */
+static BL__INLINE uint32_t earliest_child(const struct bl__heap *heap,
+                                          uint32_t first) {
+    uint32_t end = first + ARITY;
+    if (BL__LIKELY(end <= heap->count)) return earliest_of_four(heap, first);
+    end = heap->count;
     uint32_t best = first;
     for (uint32_t i = first + 1; i < end; i++) {
         if (is_before(heap, heap->entries[i], heap->entries[best])) best = i;
@@ -90,9 +103,7 @@ static BL__INLINE uint32_t free_a_leaf(struct bl__heap *heap, uint32_t index) {
         if (first >= heap->count) return index;
 
         prefetch_children(heap, first);
-        uint32_t end = first + ARITY;
-        if (end > heap->count) end = heap->count;
-        uint32_t child = earliest_of(heap, first, end);
+        uint32_t child = earliest_child(heap, first);
         place(heap, index, heap->entries[child]);
         index = child;
     }
