@@ -5,8 +5,8 @@
  * A context is what is left of a suspended line of execution: where its stack
  * stands and where it goes on.  Everything else that it needs is on its stack.
  *
- * On the CPUs we know, the switch is inline assembly: it saves the frame
- * pointer, the stack pointer and the resume address, tells the compiler that
+ * On the CPUs we know, the switch is inline assembly: it saves the stack pointer
+ * and the resume address, pushes the frame pointer, tells the compiler that
  * all other registers are lost (so it spills just those that are live), and
  * leaves by an indirect jump, which the CPU predicts, where `ret` into another
  * stack would defeat its return predictor.  For the same reason a context's
@@ -37,7 +37,6 @@ struct bl__ctx {
 #else
     void *pc;
     void *sp;
-    void *fp;
 #endif
 #if BL__CTX_HAS_TOOLS
     struct bl__ctx_tools tools;
@@ -73,23 +72,23 @@ static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
 
 /*
  * rbx and rbp cannot always be named as clobbers (position-independent code,
- * frame pointers), so they are kept by hand: rbp in the context, rbx on the
- * stack, below the red zone that the compiler may be using.
+ * frame pointers), so they are kept by hand on the stack, below the red zone
+ * that the compiler may be using.
  */
 static BL__INLINE struct bl__ctx *bl__ctx_swap(struct bl__ctx *from,
                                                struct bl__ctx *to) {
     __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
                      "pushq %%rbx\n\t"
+                     "pushq %%rbp\n\t"
                      "leaq 1f(%%rip), %%rax\n\t"
                      "movq %%rax, 0(%%rdi)\n\t"
                      "movq %%rsp, 8(%%rdi)\n\t"
-                     "movq %%rbp, 16(%%rdi)\n\t"
                      "movq 8(%%rsi), %%rsp\n\t"
-                     "movq 16(%%rsi), %%rbp\n\t"
                      "jmpq *0(%%rsi)\n\t"
                      ".p2align 4\n"
                      "1:\n\t"
                      "endbr64\n\t"
+                     "popq %%rbp\n\t"
                      "popq %%rbx\n\t"
                      "leaq 128(%%rsp), %%rsp\n\t"
                      : "+D"(from), "+S"(to)
@@ -107,7 +106,6 @@ BL__NORETURN
 static BL__INLINE void bl__ctx_jump(struct bl__ctx *from, struct bl__ctx *to) {
     (void)from;
     __asm__ volatile("movq 8(%%rsi), %%rsp\n\t"
-                     "movq 16(%%rsi), %%rbp\n\t"
                      "jmpq *0(%%rsi)\n\t"
                      :
                      : "S"(to)
@@ -201,7 +199,6 @@ static BL__INLINE void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high,
 #    endif
     ctx->pc = (void *)(uintptr_t)bl__ctx_thunk;
     ctx->sp = start;
-    ctx->fp = NULL;
 }
 
 #endif

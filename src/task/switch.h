@@ -86,7 +86,7 @@ static BL__INLINE struct bl__ctx *bl__next_context(struct bl__sched *sched) {
  * it, for a caller that would otherwise have to keep it on its stack.
  */
 static BL__INLINE bl_task *bl__suspend(struct bl__sched *sched, bl_task *task) {
-    if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
+    if (BL__UNLIKELY(task->has_canary)) {
         bl__check_stack(task);
     }
     struct bl__ctx *next = bl__next_context(sched);
@@ -116,7 +116,7 @@ static BL__INLINE void bl__task_release(struct bl__sched *sched,
  */
 BL__NORETURN
 static BL__INLINE void bl__leave(struct bl__sched *sched, bl_task *task) {
-    if (BL__UNLIKELY(task->stack.guard == BL__GUARD_CANARY)) {
+    if (BL__UNLIKELY(task->has_canary)) {
         bl__check_stack(task);
     }
     BL__ASSERT(task->refcount > 0);

@@ -27,6 +27,8 @@ enum {
 
 static_assert(sizeof(bl_task) <= 1024,
               "an idle task fits into one page, with its frames");
+static_assert(sizeof(struct bl__ctx) != 16 || offsetof(bl_task, base) == 128,
+              "the third line of a task begins with its base");
 static_assert(ZERO_BYTES <= 80, "gcc clears more by `rep stos`, which alone "
                                 "takes as long as half a spawn");
 
@@ -204,7 +206,7 @@ BL__INLINED bl_task *bl__task_init(struct bl__sched *sched,
     task->wait_site = NULL;
     task->budget = sched->budget;
     task->spin_count = 0;
-    task->is_daemon = false;
+    task->has_canary = stack->guard == BL__GUARD_CANARY;
     task->is_done = false;
     task->has_escaped = false;
     task->id = ++sched->last_id;
@@ -214,6 +216,7 @@ BL__INLINED bl_task *bl__task_init(struct bl__sched *sched,
     task->rc = 0;
     memset((char *)task + ZERO_BEGIN, 0, ZERO_BYTES);
     task->is_cancelled = false;
+    task->is_daemon = false;
     task->has_started = false;
     task->has_reported_spin = false;
     task->name[0] = '\0';

@@ -63,35 +63,35 @@ struct bl__start;
 struct bl__locals;
 
 /*
- * The head of a slot begins a cache line.  A switch touches the first two
- * lines of a task, a cancellation the third as well; what only its beginning
- * and its end need comes behind them.
+ * The head of a slot begins a cache line.  The second line is all of a task
+ * that a switch, a wait and a wake-up touch; the third is the part of its base
+ * that a checkpoint and a cancellation look at.
  */
 struct bl_task {
     struct bl__stack stack; /* first: the head of the slot */
-    struct bl__ctx ctx;
-    bl_task *next_ready;
+    bl_task *next_affected; /* while a cancellation is being delivered */
+    uint64_t id;
+    bl_group *group;
+    uint32_t refcount;
+    int rc;
 
+    struct bl__ctx ctx; /* the second line */
+    bl_task *next_ready;
     struct bl__sched *sched;
     bl_scope *scope;
     bl_park *park;
     const char *wait_site; /* the last call that may wait */
     uint32_t budget;       /* checkpoints until it must yield */
     uint8_t spin_count;
-    bool is_daemon;
+    bool has_canary; /* the guard of its stack is to be checked */
     bool is_done;
-    bool has_escaped;       /* a block was left early, BL_ECANCELED inside */
-    bl_task *next_affected; /* while a cancellation is being delivered */
-    uint64_t id;
-    bl_group *group;
+    bool has_escaped; /* a block was left early, BL_ECANCELED inside */
 
-    bl_scope base;
+    bl_scope base; /* the third line begins with it */
 
     bl_task_fn *fn;
     void *arg;
     const char *site; /* "function\0file:line" of the spawn */
-    uint32_t refcount;
-    int rc;
 
     /* From here to the flags everything begins as zero. */
     bl_error *error;   /* the slot */
@@ -102,7 +102,8 @@ struct bl_task {
     bl_waitq joiners;
     bl_link holdings;
     bool is_cancelled; /* outcome */
-    bool has_started;  /* bl_started was called */
+    bool is_daemon;
+    bool has_started; /* bl_started was called */
     bool has_reported_spin;
     char name[BL__NAME_BYTES]; /* "" unless set */
 
