@@ -37,21 +37,22 @@ static BL__INLINE void bl__batch_begin(struct bl__sched *sched) {
 }
 
 /*
- * While a task runs, the next one is fetched: of many that were asleep, each is
- * a page that is in no cache.  Its head was asked for one switch earlier, so
- * its stack pointer is at hand; above the 128 bytes of a red zone lie the
- * frames that it returns through.  The last of a batch is left alone, because
- * the few that hand things to and fro are in the caches anyway.
+ * While two tasks run, the one after them is fetched: of many that were asleep,
+ * each is a page that is in no cache.  Its head was asked for one switch
+ * earlier, so its stack pointer is at hand; above the 128 bytes of a red zone
+ * lie the frames that it returns through.  The first two of a batch are left
+ * alone: a few that hand things to and fro are in the caches anyway.
  */
-static BL__INLINE void bl__batch_prefetch(const bl_task *next) {
-    if (next == NULL || next->next_ready == NULL) return;
-    const char *sp = bl__ctx_stack(&next->ctx);
+static BL__INLINE void bl__batch_prefetch(const bl_task *first) {
+    const bl_task *second = first != NULL ? first->next_ready : NULL;
+    if (second == NULL) return;
+    const char *sp = bl__ctx_stack(&second->ctx);
     __builtin_prefetch(sp);
     __builtin_prefetch(sp + 128);
     __builtin_prefetch(sp + 192);
     __builtin_prefetch(sp + 256);
     __builtin_prefetch(sp + 320);
-    __builtin_prefetch(next->next_ready);
+    __builtin_prefetch(second->next_ready);
 }
 
 /* Takes the first of the batch, which must not be empty. */
