@@ -5,9 +5,9 @@
  * A context is what is left of a suspended line of execution: where its stack
  * stands and where it goes on.  Everything else that it needs is on its stack.
  *
- * On the CPUs we know, the switch is inline assembly: it saves the stack pointer
- * and the resume address, pushes the frame pointer, tells the compiler that
- * all other registers are lost (so it spills just those that are live), and
+ * On the CPUs we know, the switch is inline assembly: it pushes the frame
+ * pointer, saves the stack pointer and the resume address, tells the compiler
+ * that all other registers are lost (so it spills just those that are live), and
  * leaves by an indirect jump, which the CPU predicts, where `ret` into another
  * stack would defeat its return predictor.  For the same reason a context's
  * function is jumped to, not called: a call that never returns would leave the
