@@ -7,12 +7,12 @@
  *
  * On the CPUs we know, the switch is inline assembly: it pushes the frame
  * pointer, saves the stack pointer and the resume address, tells the compiler
- * that all other registers are lost (so it spills just those that are live), and
- * leaves by an indirect jump, which the CPU predicts, where `ret` into another
- * stack would defeat its return predictor.  For the same reason a context's
- * function is jumped to, not called: a call that never returns would leave the
- * predictor one address ahead of every return that follows.  Floating-point
- * control words belong to the thread, not to the context.
+ * that all other registers are lost (so it spills just those that are live),
+ * and leaves by an indirect jump, which the CPU predicts, where `ret` into
+ * another stack would defeat its return predictor.  For the same reason a
+ * context's function is jumped to, not called: a call that never returns would
+ * leave the predictor one address ahead of every return that follows.
+ * Floating-point control words belong to the thread, not to the context.
  *
  * Sanitizers and Valgrind keep a picture of the stack of their own; the hooks
  * beside the switch keep it true (hooks.h).
