@@ -355,6 +355,13 @@ typedef struct bl_stream_ops {
 BL_MAY_FAIL
 int bl_stream_new(const bl_stream_ops *ops, void *self, bl_stream **stream);
 
+/*
+ * Returns the `self` of a stream that was made with just these `ops`, for
+ * calls that a kind of your own has besides; NULL if it is of another kind.
+ */
+BL_API
+void *bl_stream_self(const bl_stream *stream, const bl_stream_ops *ops);
+
 #ifndef BL_NO_SITES
 #    define bl_stream_read(...) \
         BL__AT("bl_stream_read(" #__VA_ARGS__ ")", bl_stream_read(__VA_ARGS__))

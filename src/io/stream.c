@@ -311,6 +311,11 @@ int bl_stream_new(const bl_stream_ops *ops, void *self, bl_stream **stream) {
     return 0;
 }
 
+void *bl_stream_self(const bl_stream *stream, const bl_stream_ops *ops) {
+    if (stream == NULL || stream->ops != ops) return NULL;
+    return stream->self;
+}
+
 static int stream_end(bl_stream *stream) {
     BL__ASSERT(!stream->is_closed);
     stream->is_closed = true;

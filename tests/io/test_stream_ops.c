@@ -352,6 +352,9 @@ TEST(a_kind_of_ones_own_is_a_stream_like_any_other) {
     say(peer, "soft");
     CHECK_OK(bl_stream_read_exactly(stream, bytes, 4, NULL));
     CHECK_EQ(bl_stream_fd(stream), bl_stream_fd(shout.below));
+    CHECK(bl_stream_self(stream, &shout_ops) == &shout);
+    CHECK(bl_stream_self(shout.below, &shout_ops) == NULL);
+    CHECK(bl_stream_self(NULL, &shout_ops) == NULL);
     CHECK_ERR(bl_stream_wait(stream, BL_READABLE), BL_ENOTSUP);
     CHECK_OK(bl_stream_close(stream));
     CHECK_STR(heard(peer), "BYE");
