@@ -73,6 +73,19 @@ enum {
     BL_EBROKEN = -10012       /* the barrier is broken */
 };
 
+/* Codes of TLS (<belay/tls.h>): -10301 and below. */
+enum {
+    BL_ETLS = -10301,          /* no TLS, or nothing to agree on */
+    BL_ETLSALERT = -10302,     /* the peer refuses */
+    BL_ETLSTRUNCATED = -10303, /* an end that the peer did not announce */
+    BL_ECERT = -10304,         /* bad in a way that has no code of its own */
+    BL_ECERTNAME = -10305,     /* for somebody else */
+    BL_ECERTEXPIRED = -10306,  /* or not valid yet */
+    BL_ECERTUNKNOWN = -10307,  /* no root that is believed */
+    BL_ECERTSELF = -10308,     /* signed by itself alone */
+    BL_ECERTREVOKED = -10309
+};
+
 /*
  * Returns the code's name, such as "BL_ECLOSING", or "BL_E?" if it has none.
  */

@@ -73,6 +73,38 @@ belay_discover_tests(each PER_TEST TEST_PREFIX each/ EXTRA_ARGS -j 1)
 """
 
 
+TLS_PROJECT = """cmake_minimum_required(VERSION 3.21)
+project(user C)
+find_package(belay 0.1 REQUIRED)
+foreach(kind tls tls_static tls_shared)
+  add_executable(user_${kind} user.c)
+  target_link_libraries(user_${kind} PRIVATE belay::${kind})
+endforeach()
+"""
+
+TLS_USER = """#include <stdio.h>
+
+#include <belay.h>
+#include <belay/tls.h>
+
+static int body(void *arg) {
+    bl_tls_context *context;
+    bl_stream *stream;
+    int rc = bl_tls_context_new(NULL, &context);
+    (void)arg;
+    if (rc < 0) return rc;
+    rc = bl_tls_connect(context, NULL, "localhost", NULL, &stream);
+    bl_tls_context_unref(context);
+    return rc;
+}
+
+int main(void) {
+    puts(bl_error_name(bl_run(body, NULL)));
+    return 0;
+}
+"""
+
+
 def files_below(folder):
     return [os.path.join(directory, name)
             for directory, _, names in os.walk(folder) for name in names]
@@ -220,6 +252,31 @@ class Install(unittest.TestCase):
                                              "--static")]
         self.passes(["cc", SMOKE, "-o", program, *flags])
         self.assertIn("2 children, well", self.passes([program]))
+
+    def test_tls(self):
+        if not os.path.exists(os.path.join(BUILD, "libbelay-tls.a")):
+            self.skipTest("belay-tls is not built: there is no OpenSSL 3")
+        project = os.path.join(self.folder, "tls")
+        os.makedirs(project)
+        for name, text in (("CMakeLists.txt", TLS_PROJECT),
+                           ("user.c", TLS_USER)):
+            with open(os.path.join(project, name), "w",
+                      encoding="utf-8") as file:
+                file.write(text)
+        self.passes(["cmake", "-S", project, "-B", project + "/build",
+                     "-DCMAKE_PREFIX_PATH=" + self.prefix])
+        self.passes(["cmake", "--build", project + "/build"])
+        for kind in ("tls", "tls_static", "tls_shared"):
+            self.assertEqual(self.passes([f"{project}/build/user_{kind}"]),
+                             "BL_EINVAL\n")
+        env = {**os.environ, "PKG_CONFIG_PATH": self.pc_folder,
+               "LD_LIBRARY_PATH": self.libraries}
+        flags = self.passes(["pkg-config", "--cflags", "--libs", "belay-tls"],
+                            env=env).split()
+        self.assertNotIn("-lssl", flags)
+        program = project + "/user"
+        self.passes(["cc", project + "/user.c", "-o", program, *flags])
+        self.assertEqual(self.passes([program], env=env), "BL_EINVAL\n")
 
     def test_private_requirements(self):
         private = self.pkg_config("--print-requires-private")

@@ -68,6 +68,16 @@ class Symbols(unittest.TestCase):
     def test_nothing_else_is_there(self):
         self.assertEqual(exported(self.library) - declared(), set())
 
+    def test_tls_shows_what_its_header_declares(self):
+        library = os.path.join(BUILD, "libbelay-tls.so")
+        if not os.path.exists(library):
+            self.skipTest("belay-tls is not built: there is no OpenSSL 3")
+        header = os.path.join(INCLUDE, "belay", "tls.h")
+        with open(header, encoding="utf-8") as file:
+            names = {item.name for item in ctext.items(file.read())
+                     if item.kind in ("function", "data")}
+        self.assertEqual(exported(library), names)
+
     def test_archive_keeps_to_its_prefix(self):
         _, said = run(["nm", "-g", "--defined-only", self.archive])
         names = {line.split()[-1] for line in said.splitlines()
