@@ -104,6 +104,8 @@ class Printed(unittest.TestCase):
     maxDiff = None
 
     def check(self, name):
+        if name.startswith("tls_") and not os.path.exists(program(name)):
+            self.skipTest(name + " is not built: there is no OpenSSL 3")
         options, right_status = FOLDERS.get(name, ([], 0))
         status, output, errors = run([program(name), *options])
         self.assertEqual(constant(output), expected(name + ".txt"))
