@@ -3,10 +3,10 @@
  * belay/thread.h - what other threads may call, and work given to threads
  *
  * A loop and all that belongs to it is used by one thread.  The calls whose
- * names begin with bl_thread_ may be made from any thread; everything else in
- * Belay may not.  Whoever wants to reach a loop from outside holds a handle,
- * which the loop's side opens and gives away.  While a handle is open the loop
- * cannot be in a deadlock: somebody may still wake it.
+ * names begin with bl_thread_ may be made from any thread;
+ * everything else in Belay may not.  Whoever wants to reach a loop from outside
+ * holds a handle, which the loop's side opens and gives away.  While a handle
+ * is open the loop cannot be in a deadlock: somebody may still wake it.
  */
 #ifndef BELAY_THREAD_H
 #define BELAY_THREAD_H
@@ -88,6 +88,22 @@ void bl_loop_pin(bl_loop *loop);
  */
 BL_API
 void bl_loop_unpin(bl_loop *loop);
+
+/*
+ * Says that something outside may wake `loop`: it is not in a deadlock, until
+ * bl_loop_unexpect.  On the loop's own thread.
+ *
+ * What may come never need come, so a virtual clock gives it a moment of real
+ * time and goes on, where it would wait for as long as a pin is held.
+ */
+BL_API
+void bl_loop_expect(bl_loop *loop);
+
+/*
+ * Takes one bl_loop_expect back.  On the loop's own thread.
+ */
+BL_API
+void bl_loop_unexpect(bl_loop *loop);
 
 /*
  * Has a pinned loop call `fn(context)` in its next iteration.  From any

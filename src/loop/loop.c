@@ -302,6 +302,7 @@ static bool has_work(const bl_loop *loop) {
 bool bl__loop_can_be_woken(const bl_loop *loop) {
     if (loop->fds.watch_count > 0) return true;
     if (atomic_load(&loop->pins) > 0) return true;
+    if (loop->expectations > 0) return true;
     if (!bl__list_is_empty(&loop->calls)) return true;
     if (loop->clock == BL_CLOCK_MANUAL) return false;
     return bl__timers_next(loop) != BL_FOREVER;
@@ -327,12 +328,13 @@ static void idle_virtual(bl_loop *loop) {
         poll_kernel(loop, BL_FOREVER);
         return;
     }
-    if (loop->fds.watch_count > 0) {
+    if (loop->fds.watch_count > 0 || loop->expectations > 0) {
         if (!bl__fd_table_is_quiescent(loop)) {
             poll_kernel(loop, QUIESCENCE_RETRY_NS);
             return;
         }
-        bool is_foreign = bl__fd_table_has_foreign(loop);
+        bool is_foreign =
+            loop->expectations > 0 || bl__fd_table_has_foreign(loop);
         bool has_timer = bl__timers_next(loop) != BL_FOREVER;
         if (is_foreign && !has_timer) {
             poll_kernel(loop, BL_FOREVER);

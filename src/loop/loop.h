@@ -6,9 +6,11 @@
  * Tasks are a client of it, which embeds a struct bl_loop and is asked through
  * struct bl__client.  One iteration is bl__loop_iterate.
  *
- * Words.  *Pins* are reasons why something outside may still wake the loop:
- * thread jobs, open handles, shared futures.  *Quiet* means that an iteration
- * would find nothing but ready tasks, so that they may go on without one.
+ * Words.  *Pins* are reasons why something outside will wake the loop: thread
+ * jobs, open handles, shared futures.  *Expectations* are weaker: what may come
+ * from other threads, or never, such as an item of a channel.  *Quiet* means
+ * that an iteration would find nothing but ready tasks, so that they may go on
+ * without one.
  */
 #ifndef BL__LOOP_LOOP_H
 #define BL__LOOP_LOOP_H
@@ -65,7 +67,8 @@ struct bl_loop {
     _Atomic(struct bl__post *) posts; /* newest first */
     atomic_bool is_woken; /* the wake_fd was written, not yet read */
     atomic_uint pins;
-    atomic_uint posters; /* threads that hold on to the loop right now */
+    uint32_t expectations; /* of what may come from outside, or never */
+    atomic_uint posters;   /* threads that hold on to the loop right now */
     pthread_mutex_t handle_mutex;
     bl_link handles;
     struct bl__pool *pool; /* of bl_to_thread; NULL before the first job */

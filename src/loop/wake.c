@@ -253,6 +253,15 @@ void bl_loop_unpin(bl_loop *loop) {
     BL__ASSERT(before > 0);
 }
 
+void bl_loop_expect(bl_loop *loop) {
+    loop->expectations++;
+}
+
+void bl_loop_unexpect(bl_loop *loop) {
+    BL__ASSERT(loop->expectations > 0);
+    loop->expectations--;
+}
+
 static void pinned_run(struct bl__post *post) {
     bl_post *pinned = bl__container_of(post, bl_post, _node);
     pinned->_fn(pinned->_context);
