@@ -28,6 +28,7 @@
 #include <belay/task.h>
 #include <belay/thread.h>
 #include <belay/unix.h>
+#include <belay/workers.h>
 #include <belay/writer.h>
 
 #endif

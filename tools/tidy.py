@@ -64,6 +64,7 @@ HEADER_LAYER = {
     "park": "task",
     "inspect": "task",  # the tree of tasks is read where it is kept
     "thread": "sync",
+    "workers": "task",
     "select": "sync",
     "future": "sync",
     "queue": "sync",

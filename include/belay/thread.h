@@ -14,6 +14,7 @@
 #include <belay/base.h>
 #include <belay/future.h>
 #include <belay/loop.h>
+#include <belay/workers.h>
 
 BL_BEGIN_DECLS
 
@@ -182,6 +183,19 @@ int bl_to_thread_owned(bl_task_fn *fn, void *arg, void (*dtor)(void *arg));
  */
 BL_API
 bool bl_thread_is_cancelled(void);
+
+/*
+ * Cancels all workers of a set, from any thread, for `reason` (a static string
+ * for reports; may be NULL).
+ *
+ * A set that does not run yet is cancelled all the same: its workers begin
+ * cancelled.  Idempotent; the first cause stays.  The set must not be closed
+ * meanwhile.  NULL is allowed.
+ *
+ * Returns whether this call was the one that cancelled it.
+ */
+BL_API
+bool bl_thread_workers_cancel(bl_workers *workers, const char *reason);
 
 #ifndef BL_NO_SITES
 #    define bl_to_thread(...) \

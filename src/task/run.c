@@ -47,12 +47,13 @@ static void cancel_root(struct bl__sched *sched, uint8_t level, bl_cause cause,
 }
 
 static void cancel_on_signal(bl_loop *loop, int number, unsigned count) {
+    struct bl__sched *sched = bl__sched_of(loop);
     if (number == SIGQUIT) {
         bl_inspect_print(stderr);
+        if (sched->workers != NULL) bl__workers_print(sched->workers);
         return;
     }
-    cancel_root(bl__sched_of(loop), count > 1 ? 2 : 1, BL_CAUSE_SIGNAL,
-                "a signal", number);
+    cancel_root(sched, count > 1 ? 2 : 1, BL_CAUSE_SIGNAL, "a signal", number);
 }
 
 /*
@@ -266,7 +267,12 @@ int bl_loop_run(bl_loop *loop, bl_task_fn *fn, void *arg) {
     if (rc < 0) return rc;
     rc = bl_loop_start(loop, fn, arg);
     if (rc < 0) return rc;
+    return bl__loop_run_started(loop);
+}
+
+int bl__loop_run_started(bl_loop *loop) {
     struct bl__sched *sched = bl__sched_of(loop);
+    BL__ASSERT(sched->root != NULL);
 
     enter_thread(sched);
     if (loop->options.signals == BL_SIGNALS_ROOT) {

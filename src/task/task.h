@@ -138,9 +138,10 @@ struct bl__sched {
     bl_ns step_began; /* these three for BL__WATCHES_STEPS */
     bl_ns cpu_began;
     long blockings_before;
-    bl_ns stuck_since;  /* while the loop has a review due */
-    size_t stuck_count; /* cancelled waits that go on */
-    void *alt_stack;    /* for the report of a stack overflow */
+    bl_ns stuck_since;          /* while the loop has a review due */
+    size_t stuck_count;         /* cancelled waits that go on */
+    void *alt_stack;            /* for the report of a stack overflow */
+    struct bl_workers *workers; /* that the root looks after, or NULL */
 };
 
 /* Every loop is the first member of a scheduler. */
@@ -254,5 +255,11 @@ void bl__overflow_unwatch(struct bl__sched *sched);
 /* ---- run.c */
 /* The root has ended. */
 void bl__root_done(struct bl__sched *sched, bl_task *task);
+/* The rest of bl_loop_run, for a loop that has been started. */
+int bl__loop_run_started(bl_loop *loop);
+
+/* ---- workers.c */
+/* Has each worker print its tasks to stderr, one after the other. */
+void bl__workers_print(struct bl_workers *workers);
 
 #endif
