@@ -3,7 +3,7 @@
  * belay/thread.h - what other threads may call, and work given to threads
  *
  * A loop and all that belongs to it is used by one thread.  The calls whose
- * names begin with bl_thread_ may be made from any thread;
+ * names begin with bl_thread_ or bl_channel_ may be made from any thread;
  * everything else in Belay may not.  Whoever wants to reach a loop from outside
  * holds a handle, which the loop's side opens and gives away.  While a handle
  * is open the loop cannot be in a deadlock: somebody may still wake it.
@@ -197,7 +197,169 @@ bool bl_thread_is_cancelled(void);
 BL_API
 bool bl_thread_workers_cancel(bl_workers *workers, const char *reason);
 
+/*
+ * A bounded line of items between tasks of any loops, and plain threads.
+ *
+ * Items have a fixed size and are copied.  An item is in exactly one place at
+ * any time: 0 from a put or get means it changed hands, every other code means
+ * it did not.  Putters and getters are served in the order they came, wherever
+ * they came from.  For tasks of one loop alone, bl_queue does the same without
+ * a mutex.
+ */
+typedef struct bl_channel bl_channel;
+
+/*
+ * Makes a channel for `capacity` items of `item_bytes` each.  With or without
+ * a loop; all memory is taken here.
+ *
+ * Returns 0, and the caller owns one reference of `*channel`.
+ *
+ * Errors:
+ *   BL_EINVAL  channel is NULL, item_bytes or capacity is 0, or the product is
+ *              too large; nothing was written
+ *   BL_ENOMEM  there was no memory; nothing was written
+ */
+BL_MAY_FAIL
+int bl_channel_new(size_t item_bytes, size_t capacity, bl_channel **channel);
+
+/*
+ * Adds a reference, for a thread that goes its own way, and returns `channel`.
+ */
+BL_API
+bl_channel *bl_channel_ref(bl_channel *channel);
+
+/*
+ * Gives one reference back; the last frees the channel, with the items inside.
+ * NULL is allowed.
+ */
+BL_API
+void bl_channel_unref(bl_channel *channel);
+
+/*
+ * Puts one item, copied from `item`, waiting while the channel is full.
+ *
+ * While a task waits here its loop is not in a deadlock, since others may reach
+ * the channel.
+ *
+ * Returns 0 once the item is in the channel or in a getter's hands.
+ *
+ * Errors:
+ *   BL_ECANCELED  an enclosing scope was cancelled; nothing was put
+ *   BL_ESHUTDOWN  the channel was shut down; nothing was put
+ *   BL_EINVAL     channel or item is NULL
+ *   BL_ENOLOOP    no loop runs on this thread; see bl_thread_channel_put
+ *   BL_ENOTASK    called from a loop callback
+ */
+BL_MAY_WAIT
+int bl_channel_put(bl_channel *channel, const void *item);
+
+/*
+ * Gets the oldest item, copied to `item`, waiting while the channel is empty.
+ *
+ * Returns 0 with the item, which is then the caller's alone.
+ *
+ * Errors:
+ *   BL_ECANCELED  an enclosing scope was cancelled; no item was taken
+ *   BL_ESHUTDOWN  the channel was shut down and is empty
+ *   BL_EINVAL     channel or item is NULL
+ *   BL_ENOLOOP    no loop runs on this thread; see bl_thread_channel_get
+ *   BL_ENOTASK    called from a loop callback
+ */
+BL_MAY_WAIT
+int bl_channel_get(bl_channel *channel, void *item);
+
+/*
+ * Puts one item if that is possible at once.
+ *
+ * Returns 0 if it was put.
+ *
+ * Errors:
+ *   BL_EAGAIN     the channel is full; nothing was put
+ *   BL_ESHUTDOWN  the channel was shut down; nothing was put
+ *   BL_EINVAL     channel or item is NULL
+ */
+BL_MAY_FAIL
+int bl_channel_try_put(bl_channel *channel, const void *item);
+
+/*
+ * Gets the oldest item if there is one.
+ *
+ * Returns 0 with the item.
+ *
+ * Errors:
+ *   BL_EAGAIN     the channel is empty
+ *   BL_ESHUTDOWN  the channel was shut down and is empty
+ *   BL_EINVAL     channel or item is NULL
+ */
+BL_MAY_FAIL
+int bl_channel_try_get(bl_channel *channel, void *item);
+
+/*
+ * Puts one item from a thread without a loop, which blocks while the channel
+ * is full.  Shutting the channel down ends the wait.
+ *
+ * Returns 0 once the item is in the channel or in a getter's hands.
+ *
+ * Errors:
+ *   BL_ESHUTDOWN  the channel was shut down; nothing was put
+ *   BL_EINVAL     channel or item is NULL
+ *   BL_EMISUSE    a loop runs on this thread and would block with it
+ */
+BL_MAY_FAIL
+int bl_thread_channel_put(bl_channel *channel, const void *item);
+
+/*
+ * Gets the oldest item on a thread without a loop, which blocks while the
+ * channel is empty.  Shutting the channel down ends the wait.
+ *
+ * Returns 0 with the item.
+ *
+ * Errors:
+ *   BL_ESHUTDOWN  the channel was shut down and is empty
+ *   BL_EINVAL     channel or item is NULL
+ *   BL_EMISUSE    a loop runs on this thread and would block with it
+ */
+BL_MAY_FAIL
+int bl_thread_channel_get(bl_channel *channel, void *item);
+
+/*
+ * Ends the putting: whoever puts, now or later, gets BL_ESHUTDOWN and keeps
+ * the item; what is inside can still be got, and then getters get BL_ESHUTDOWN
+ * too.  Idempotent.
+ */
+BL_API
+void bl_channel_shutdown(bl_channel *channel);
+
+/*
+ * Shuts the channel down and empties it: `drop(item)` is called for each item
+ * that was inside, oldest first, if it is not NULL.
+ */
+BL_API
+void bl_channel_shutdown_now(bl_channel *channel, void (*drop)(void *item));
+
+/*
+ * Returns how many items are inside; another thread may change it at once.
+ */
+BL_API
+size_t bl_channel_count(bl_channel *channel);
+
+/*
+ * Returns how many items fit.
+ */
+BL_API
+size_t bl_channel_capacity(const bl_channel *channel);
+
+/*
+ * Returns whether the channel was shut down.
+ */
+BL_API
+bool bl_channel_is_shut_down(bl_channel *channel);
+
 #ifndef BL_NO_SITES
+#    define bl_channel_put(...) \
+        BL__AT("bl_channel_put(" #__VA_ARGS__ ")", bl_channel_put(__VA_ARGS__))
+#    define bl_channel_get(...) \
+        BL__AT("bl_channel_get(" #__VA_ARGS__ ")", bl_channel_get(__VA_ARGS__))
 #    define bl_to_thread(...) \
         BL__AT("bl_to_thread(" #__VA_ARGS__ ")", bl_to_thread(__VA_ARGS__))
 #    define bl_to_thread_owned(...)                    \
