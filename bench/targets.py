@@ -20,6 +20,7 @@ TARGETS = {
     "core.idle_task_bytes_1000000": (AT_MOST, 4400),
     "core.tasks_alive": (AT_LEAST, 1_000_000),
     "core.loop_us": (AT_MOST, 40),
+    "core.workers_speedup": (AT_LEAST, 1.9),
     "test.empty_ms": (AT_MOST, 1),
     "test.thousand_s": (AT_MOST, 1),
     # Beside an epoll loop by hand, in the same round.

@@ -43,7 +43,7 @@ enum measure_kind {
 
 struct measure {
     const char *name;
-    const char *unit; /* "ns", "us", "B" or "tasks" */
+    const char *unit; /* "ns", "us", "B", "tasks" or "x" */
     enum measure_kind kind;
     double (*run)(uint64_t count);
     uint64_t count;       /* unless grown */
