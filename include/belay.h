@@ -8,6 +8,7 @@
 #include <belay/base.h>
 #include <belay/datagram.h>
 #include <belay/error.h>
+#include <belay/file.h>
 #include <belay/frame.h>
 #include <belay/future.h>
 #include <belay/group.h>

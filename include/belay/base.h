@@ -93,7 +93,17 @@ typedef enum bl_io_call {
     BL_IO_ADDRESS, /* asking for an address of a socket */
     BL_IO_SHUTDOWN,
     BL_IO_CLOSE,
-    BL_IO_WATCH /* asking the kernel to report readiness */
+    BL_IO_WATCH, /* asking the kernel to report readiness */
+    /* of files; reading, writing and closing them are above */
+    BL_IO_OPEN,
+    BL_IO_SYNC,
+    BL_IO_STAT,
+    BL_IO_RENAME,
+    BL_IO_UNLINK, /* also of a directory */
+    BL_IO_MKDIR,
+    BL_IO_TRUNCATE,
+    BL_IO_CHMOD,
+    BL_IO_LIST /* the entries of a directory */
 } bl_io_call;
 
 /*

@@ -45,6 +45,16 @@ enum {
     BL_EPROTO = -EPROTO,     /* what came is not what was agreed on */
     BL_EMSGSIZE = -EMSGSIZE, /* longer than there is room for */
     BL_EADDRINUSE = -EADDRINUSE,
+    BL_ENOENT = -ENOENT, /* no such file or directory */
+    BL_ENXIO = -ENXIO,
+    BL_EACCES = -EACCES,
+    BL_EEXIST = -EEXIST,
+    BL_ENOTDIR = -ENOTDIR,
+    BL_EISDIR = -EISDIR,
+    BL_EFBIG = -EFBIG,
+    BL_ENOSPC = -ENOSPC,
+    BL_ESPIPE = -ESPIPE, /* what has no offsets */
+    BL_ENOTEMPTY = -ENOTEMPTY,
     BL_EDEADLK = -EDEADLK, /* the wait could never end */
     BL_EALREADY = -EALREADY,
     BL_EOVERFLOW = -EOVERFLOW,   /* a release beyond the bound */

@@ -22,7 +22,7 @@ static bool is_byte_stream(int fd) {
     int type = 0;
     socklen_t length = sizeof type;
     if (fstat(fd, &status) < 0) return false;
-    if (S_ISFIFO(status.st_mode)) return true;
+    if (S_ISFIFO(status.st_mode) || S_ISREG(status.st_mode)) return true;
     if (!S_ISSOCK(status.st_mode)) return false;
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return false;
     return type == SOCK_STREAM;
