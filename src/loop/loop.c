@@ -95,6 +95,7 @@ static void after_fork_in_child(void) {
     bl__loop_current = NULL;
     bl__signals_forget();
     bl__sys_seam = NULL;
+    bl__ops_leave();
 }
 
 static void watch_forks(void) {
@@ -254,7 +255,8 @@ static int wait_for_wake(bl_loop *loop, bl_ns timeout) {
     return 0;
 }
 
-/* Asks the kernel; calls the watches that are ready.  True if any was. */
+/* Asks the kernel; calls the watches that are ready, and those whose operation
+ * is finished.  True if there was one. */
 static bool poll_kernel(bl_loop *loop, bl_ns timeout) {
     struct bl__ready ready[READY_MAX];
     int count;
@@ -277,7 +279,8 @@ static bool poll_kernel(bl_loop *loop, bl_ns timeout) {
         loop->options.after_block(loop->options.block_context);
     }
     loop->now = bl__loop_now(loop);
-    if (count <= 0) return false;
+    bool is_any_finished = loop->op_count > 0 && bl__ops_finish(loop);
+    if (count <= 0) return is_any_finished;
     bl__fd_table_dispatch(loop, ready, count);
     return true;
 }
@@ -411,7 +414,8 @@ static uint64_t credit(const bl_loop *loop) {
     if (loop->options.choose != NULL) return 0;
     if (loop->options.on_checkpoint != NULL) return 0;
     if (loop->options.now != NULL) return 0;
-    if (bl__heap_count(&loop->timers) == 0 && loop->fds.watch_count == 0) {
+    if (bl__heap_count(&loop->timers) == 0 && loop->fds.watch_count == 0 &&
+        loop->op_count == 0) {
         return CREDIT_UNBOUNDED;
     }
     uint64_t resumes = loop->resumes - loop->resumes_last;

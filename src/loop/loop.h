@@ -71,6 +71,7 @@ struct bl_loop {
     atomic_uint posters;   /* threads that hold on to the loop right now */
     pthread_mutex_t handle_mutex;
     bl_link handles;
+    uint64_t op_count;     /* operations that the driver carries */
     struct bl__pool *pool; /* of bl_to_thread; NULL before the first job */
 
     bl_loop_options options;
@@ -159,6 +160,13 @@ void bl__signals_restore(bl_loop *loop);
 /* In a forked child: the handlers are those of a loop it does not have. */
 void bl__signals_forget(void);
 void bl__signals_deliver(bl_loop *loop);
+
+/* op.c: operations on files.  From here to bl__ops_leave the loop of this
+ * thread takes them. */
+void bl__ops_enter(void);
+void bl__ops_leave(void);
+/* Calls `finished` of those that are; true if there was one. */
+bool bl__ops_finish(bl_loop *loop);
 
 /* offload.c: bl_to_thread's pool */
 uint64_t bl__pool_jobs(const bl_loop *loop);

@@ -5,7 +5,9 @@
  * A driver tells which of the descriptors it was given are ready.  It knows
  * nothing of tasks, watches or callbacks: it gets polls, and reports keys.
  * Both drivers have the same shape, readiness first; the direct system call
- * that follows is made by the layer above.
+ * that follows is made by the layer above.  Files, which are never ready and
+ * never not, are another matter: a driver may carry operations on them, and
+ * where it does not, threads do.
  *
  * A *key* is a descriptor number and a generation, which the driver renews
  * each time a poll is set.  Keys are all the kernel ever sees of us, so a poll
@@ -20,6 +22,7 @@
 #include <belay/base.h>
 
 struct bl__driver;
+struct bl__op;
 
 /*
  * Beside the events of <belay/loop.h>: the peer has closed, there is an error,
@@ -86,6 +89,21 @@ struct bl__driver_ops {
      * something.  No system call; true if the driver cannot know.
      */
     bool (*is_pending)(const struct bl__driver *driver);
+    /*
+     * Operations on files; all three are NULL in a driver that carries none.
+     *
+     * `start` takes `op` until it is finished, or returns false: the kernel
+     * cannot make this call.  It is handed over by the next `wait`.  No
+     * operation may be under way when the driver goes to another thread, or
+     * is closed.
+     */
+    bool (*start)(struct bl__driver *driver, struct bl__op *op);
+    /* Asks the kernel to call off what was started, which finishes either way:
+     * with -ECANCELED, or interrupted, or as if nobody had asked. */
+    void (*cancel)(struct bl__driver *driver, struct bl__op *op);
+    /* Takes one that is finished, with its result, out of the line that `wait`
+     * put it in; NULL if there is none. */
+    struct bl__op *(*finished)(struct bl__driver *driver);
 };
 
 extern const struct bl__driver_ops bl__driver_epoll;

@@ -22,10 +22,15 @@
  * cheap).  A driver that finds itself on another thread leaves the ring behind
  * and makes all requests again on a new one.
  *
+ * Operations on files are requests of their own.  One is written to the ring
+ * when it is started, and its key is the operation's address: unlike a poll it
+ * cannot be forgotten before the kernel is done with it.
+ *
  * Invariants:
  *   a poll is in one line at most;
  *   armed and not submitted -> in a line;
- *   poll->requests counts its completions that are still to come, of all keys.
+ *   poll->requests counts its completions that are still to come, of all keys;
+ *   op_count counts the operations whose completion is still to come.
  */
 #include "sys/driver.h"
 
@@ -41,17 +46,22 @@
 #include "base/assert.h"
 #include "base/hard.h"
 #include "base/list.h"
+#include "sys/op.h"
 
 enum {
     /* Requests written between two submissions; completions, of which more
      * cost the kernel a list. */
     URING_ENTRIES = BL__HARD_OR(2, 64),
     URING_COMPLETIONS = BL__HARD_OR(4, 1024),
-    URING_POLLS_MIN = BL__HARD_OR(1, 64)
+    URING_POLLS_MIN = BL__HARD_OR(1, 64),
+    URING_TRANSFER_MAX = 0x7ffff000 /* the system moves no more at a time */
 };
 
 /* The key of requests whose completion nobody waits for. */
 static const uint64_t URING_NO_KEY = UINT64_MAX;
+
+/* In the key of an operation; in no poll's, for numbers are not negative. */
+static const uint64_t URING_OP_BIT = (uint64_t)1 << 31;
 
 struct uring_driver {
     struct io_uring ring;
@@ -64,6 +74,10 @@ struct uring_driver {
     uint32_t poll_capacity;
     bl_link changes;
     bl_link reported;
+    uint32_t able;     /* 1 << code: operations that the kernel carries */
+    bool was_probed;   /* it was asked for them */
+    uint32_t op_count; /* operations under way */
+    bl_link finished;  /* operations with their results */
 };
 
 static struct uring_driver *uring_self(struct bl__driver *driver) {
@@ -125,6 +139,7 @@ static int uring_ensure_ring(struct uring_driver *self) {
 
 /* Leaves the ring and its requests; those still armed will be made again. */
 static void uring_leave_ring(struct uring_driver *self) {
+    BL__ASSERT(self->op_count == 0); /* nobody would ever hear of them */
     io_uring_queue_exit(&self->ring);
     self->has_ring = false;
     self->request_count = 0;
@@ -146,7 +161,34 @@ static void uring_adopt(struct uring_driver *self) {
     uring_leave_ring(self);
 }
 
+/* ---- keys of operations -------------------------------------------------- */
+
+static_assert(_Alignof(struct bl__op) >= 4, "two bits of an address are free");
+
+/* An address without its last two bits goes around the bit that marks it. */
+static uint64_t uring_op_key(const struct bl__op *op) {
+    uint64_t bits = (uint64_t)(uintptr_t)op >> 2;
+    uint64_t low = bits & (URING_OP_BIT - 1);
+    return (bits >> 31) << 32 | URING_OP_BIT | low;
+}
+
+static struct bl__op *uring_op_of(uint64_t key) {
+    uint64_t low = key & (URING_OP_BIT - 1);
+    uint64_t bits = (key >> 32) << 31 | low;
+    return (struct bl__op *)(uintptr_t)(bits << 2);
+}
+
 /* ---- completions ------------------------------------------------------- */
+
+static void uring_take_op(struct uring_driver *self, uint64_t key, int result) {
+    struct bl__op *op = uring_op_of(key);
+    BL__ASSERT(self->op_count > 0);
+    BL__ASSERT(!op->was_made);
+    self->op_count--;
+    op->result = result;
+    op->was_made = true;
+    bl__list_append(&self->finished, &op->link);
+}
 
 /*
  * The result is either what the file said when it was asked, or what the call
@@ -171,6 +213,10 @@ static void uring_take(struct uring_driver *self,
                        const struct io_uring_cqe *completion) {
     uint64_t key = completion->user_data;
     if (key == URING_NO_KEY) return;
+    if (key & URING_OP_BIT) {
+        uring_take_op(self, key, completion->res);
+        return;
+    }
     uint32_t fd = (uint32_t)bl__key_fd(key);
     BL__ASSERT(fd < self->poll_capacity);
     struct bl__poll *poll = self->polls[fd];
@@ -396,6 +442,7 @@ static bool uring_is_pending(const struct bl__driver *driver) {
     const struct uring_driver *self = (const void *)driver;
     if (!self->has_ring) return true;
     if (!bl__list_is_empty(&self->reported)) return true;
+    if (!bl__list_is_empty(&self->finished)) return true;
     if (!bl__list_is_empty(&self->changes)) return true;
     if (io_uring_sq_ready(&self->ring) > 0) return true;
     if (io_uring_cq_ready(&self->ring) > 0) return true;
@@ -434,6 +481,7 @@ static int uring_wait(struct bl__driver *driver, bl_ns timeout,
     uring_write_changes(self);
     if (io_uring_cq_ready(&self->ring) > 0) timeout = 0;
     if (!bl__list_is_empty(&self->reported)) timeout = 0;
+    if (!bl__list_is_empty(&self->finished)) timeout = 0;
     bool must_enter = timeout != 0 || io_uring_sq_ready(&self->ring) > 0 ||
                       uring_has_kernel_work(self);
     if (must_enter) rc = uring_enter(self, timeout);
@@ -443,6 +491,112 @@ static int uring_wait(struct bl__driver *driver, bl_ns timeout,
     return reported == 0 && rc < 0 ? rc : reported;
 }
 
+/* ---- operations ---------------------------------------------------------- */
+
+/* Asks the kernel what it can carry.  If it does not say: nothing. */
+static void uring_probe(struct uring_driver *self) {
+    static const int requests[BL__OP_CODES] = {
+        [BL__OP_OPEN] = IORING_OP_OPENAT,
+        [BL__OP_CLOSE] = IORING_OP_CLOSE,
+        [BL__OP_READ] = IORING_OP_READ,
+        [BL__OP_WRITE] = IORING_OP_WRITE,
+        [BL__OP_SYNC] = IORING_OP_FSYNC,
+        [BL__OP_STAT] = IORING_OP_STATX,
+        [BL__OP_RENAME] = IORING_OP_RENAMEAT,
+        [BL__OP_UNLINK] = IORING_OP_UNLINKAT,
+        [BL__OP_MKDIR] = IORING_OP_MKDIRAT,
+    };
+    self->was_probed = true;
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&self->ring);
+    if (probe == NULL) return;
+    for (unsigned code = 0; code < BL__OP_CODES; code++) {
+        int request = requests[code];
+        bool is_able =
+            request != 0 && io_uring_opcode_supported(probe, request);
+        if (is_able) self->able |= 1u << code;
+    }
+    io_uring_free_probe(probe);
+}
+
+static void uring_write_transfer(struct io_uring_sqe *request,
+                                 const struct bl__op *op) {
+    bool reads = op->code == BL__OP_READ;
+    const struct iovec *first = op->parts;
+    unsigned count = (unsigned)op->part_count;
+    uint64_t offset = (uint64_t)op->offset;
+    size_t length = first->iov_len;
+    if (length > URING_TRANSFER_MAX) length = URING_TRANSFER_MAX;
+    unsigned bytes = (unsigned)length;
+    if (count > 1 && reads) {
+        io_uring_prep_readv(request, op->fd, op->parts, count, offset);
+    } else if (count > 1) {
+        io_uring_prep_writev(request, op->fd, op->parts, count, offset);
+    } else if (reads) {
+        io_uring_prep_read(request, op->fd, first->iov_base, bytes, offset);
+    } else {
+        io_uring_prep_write(request, op->fd, first->iov_base, bytes, offset);
+    }
+}
+
+static void uring_write_op(struct io_uring_sqe *request,
+                           const struct bl__op *op) {
+    const char *path = op->path;
+    switch (op->code) {
+    case BL__OP_OPEN:
+        io_uring_prep_openat(request, op->fd, path, op->flags, op->mode);
+        break;
+    case BL__OP_CLOSE: io_uring_prep_close(request, op->fd); break;
+    case BL__OP_READ:
+    case BL__OP_WRITE: uring_write_transfer(request, op); break;
+    case BL__OP_SYNC:
+        io_uring_prep_fsync(request, op->fd,
+                            op->flags != 0 ? IORING_FSYNC_DATASYNC : 0);
+        break;
+    case BL__OP_STAT:
+        io_uring_prep_statx(request, op->fd, path, op->flags, STATX_BASIC_STATS,
+                            op->status);
+        break;
+    case BL__OP_RENAME:
+        io_uring_prep_renameat(request, op->fd, path, op->fd, op->new_path, 0);
+        break;
+    case BL__OP_UNLINK:
+        io_uring_prep_unlinkat(request, op->fd, path, op->flags);
+        break;
+    case BL__OP_MKDIR:
+        io_uring_prep_mkdirat(request, op->fd, path, op->mode);
+        break;
+    default: BL__ASSERT(false); /* uring_probe knows of none other */
+    }
+    request->user_data = uring_op_key(op);
+}
+
+static bool uring_start(struct bl__driver *driver, struct bl__op *op) {
+    struct uring_driver *self = uring_self(driver);
+    uring_adopt(self);
+    if (uring_ensure_ring(self) < 0) return false;
+    if (!self->was_probed) uring_probe(self);
+    if ((self->able & (1u << op->code)) == 0) return false;
+    op->was_made = false;
+    op->was_cancelled = false;
+    uring_write_op(uring_request(self), op);
+    self->op_count++;
+    return true;
+}
+
+static void uring_cancel(struct bl__driver *driver, struct bl__op *op) {
+    struct uring_driver *self = uring_self(driver);
+    BL__ASSERT(self->thread == uring_thread());
+    uring_write_cancel(self, uring_op_key(op));
+}
+
+static struct bl__op *uring_finished(struct bl__driver *driver) {
+    struct uring_driver *self = uring_self(driver);
+    bl_link *first = bl__list_first(&self->finished);
+    if (first == NULL) return NULL;
+    bl__list_remove(first);
+    return bl__container_of(first, struct bl__op, link);
+}
+
 /* ---- the whole --------------------------------------------------------- */
 
 static int uring_open(struct bl__driver **driver) {
@@ -450,6 +604,7 @@ static int uring_open(struct bl__driver **driver) {
     if (self == NULL) return -ENOMEM;
     bl__list_init(&self->changes);
     bl__list_init(&self->reported);
+    bl__list_init(&self->finished);
     int rc = uring_ensure_ring(self);
     if (rc < 0) {
         bl__free(self);
@@ -476,6 +631,8 @@ static void uring_drain(struct uring_driver *self) {
 
 static void uring_close(struct bl__driver *driver) {
     struct uring_driver *self = uring_self(driver);
+    BL__ASSERT(self->op_count == 0);
+    BL__ASSERT(bl__list_is_empty(&self->finished));
     if (self->has_ring && self->thread == uring_thread()) uring_drain(self);
     if (self->has_ring) io_uring_queue_exit(&self->ring);
     bl_free(self->polls);
@@ -502,4 +659,7 @@ const struct bl__driver_ops bl__driver_uring = {
     .wait = uring_wait,
     .commit = uring_commit,
     .is_pending = uring_is_pending,
+    .start = uring_start,
+    .cancel = uring_cancel,
+    .finished = uring_finished,
 };

@@ -53,6 +53,7 @@ struct bl__op {
     mode_t mode;
     int64_t offset;
     struct statx *status;
+    bool needs_thread; /* a ring would not do what the system call does */
 
     bool was_made;  /* there is a result */
     int64_t result; /* as the system call's; an error as -errno */
@@ -63,6 +64,7 @@ struct bl__op {
     bl_loop *loop;
     bool was_cancelled; /* the kernel was asked to call it off */
     void (*finished)(struct bl__op *op); /* on the loop's thread */
+    void *context;                       /* for `finished` */
 };
 
 /* Makes the call on the calling thread, which may block. */

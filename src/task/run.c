@@ -239,10 +239,12 @@ static void enter_thread(struct bl__sched *sched) {
     sched->loop_ctx = (struct bl__ctx){ 0 };
     bl__ctx_tools_adopt(&sched->loop_ctx);
     bl__seam_enter(&sched->loop);
+    bl__ops_enter();
 }
 
 static void leave_thread(struct bl__sched *sched) {
     BL__ASSERT(bl__loop_current == &sched->loop);
+    bl__ops_leave();
     bl__seam_leave();
     bl__loop_current = NULL;
     sched->loop.is_running = false;
