@@ -297,6 +297,7 @@ int bl_file_sync_data(bl_file *file);
  *   BL_ECANCELED  an enclosing scope was cancelled; it is as it was
  *   BL_EINVAL     file is NULL, bytes is negative, or it is not open for
  *                 writing
+ *   BL_EAGAIN     no thread could be started
  *
  * Any other code is one of bl_file_read's.
  */

@@ -27,8 +27,10 @@
 #include <belay/thread.h>
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "base/assert.h"
+#include "base/list.h"
 #include "sys/seam.h"
 
 static const bl_io_call carry_names[BL__OP_CODES] = {
@@ -77,6 +79,65 @@ static bool carry_fails(struct bl__op *op) {
     return true;
 }
 
+/* ---- the ring ---------------------------------------------------------- */
+
+/* What the kernel says of a call that a signal has broken off, but would not
+ * show to a program; a ring passes it on. */
+enum {
+    CARRY_RESTART_FIRST = 512,
+    CARRY_RESTART_LAST = 516
+};
+
+/* An operation in the kernel's hands, and the task that waits for it. */
+struct carry {
+    struct bl__op *op;
+    bl_park park;
+};
+
+static void carry_finished(struct bl__op *op) {
+    struct carry *carry = op->context;
+    bl_park_wake(&carry->park, 0);
+}
+
+static bl_abort carry_abort(bl_park *park) {
+    struct carry *carry = bl__container_of(park, struct carry, park);
+    bl__op_port->cancel(carry->op);
+    return BL_PENDING;
+}
+
+static bool carry_was_broken_off(const struct bl__op *op) {
+    if (op->result == -EINTR) return true;
+    return op->result <= -CARRY_RESTART_FIRST &&
+           op->result >= -CARRY_RESTART_LAST;
+}
+
+/* A ring may write beyond the limit that the process has for files. */
+static bool carry_is_limited(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0) return false;
+    return limit.rlim_cur != RLIM_INFINITY;
+}
+
+/*
+ * Has the kernel make the call and waits for its end; false if it cannot.
+ * What was broken off because we had asked for it did not happen.
+ */
+static bool carry_by_ring(struct bl__op *op, bl_abort_fn *abort) {
+    struct carry carry = { .op = op };
+    if (bl__op_port == NULL || op->needs_thread) return false;
+    if (op->code == BL__OP_WRITE && carry_is_limited()) return false;
+    op->finished = carry_finished;
+    op->context = &carry;
+    do {
+        bl_park_init(&carry.park, "file", NULL, abort);
+        if (!bl__op_port->start(bl_loop_running(), op)) return false;
+        BL_IGNORE(bl_park_wait(&carry.park) < 0); /* the result is in `op` */
+        BL__ASSERT(op->was_made);
+        if (op->code == BL__OP_CLOSE && op->result == -EINTR) op->result = 0;
+    } while (carry_was_broken_off(op) && !op->was_cancelled);
+    return true;
+}
+
 /* ---- carriers ---------------------------------------------------------- */
 
 static int carry_run(void *arg) {
@@ -86,13 +147,15 @@ static int carry_run(void *arg) {
 
 static bl_ssize carry_result(const struct bl__op *op) {
     BL__ASSERT(op->was_made);
-    /* Nobody of ours has asked for this: A6 would call it a stray. */
-    if (op->result == -ECANCELED) return BL_EIO;
+    if (op->was_cancelled && carry_was_broken_off(op)) return BL_ECANCELED;
+    /* If nobody of ours has asked for this it would be called a stray. */
+    if (op->result == -ECANCELED && !op->was_cancelled) return BL_EIO;
     return (bl_ssize)op->result;
 }
 
 bl_ssize bl__file_call(struct bl__op *op) {
     if (carry_fails(op)) return carry_result(op);
+    if (carry_by_ring(op, carry_abort)) return carry_result(op);
     int rc = bl_to_thread(carry_run, op);
     return op->was_made ? carry_result(op) : rc;
 }
@@ -100,7 +163,7 @@ bl_ssize bl__file_call(struct bl__op *op) {
 bl_ssize bl__file_call_always(struct bl__op *op) {
     if (carry_fails(op)) return carry_result(op);
     bl_scope shield;
-    if (bl_task_current() != NULL) {
+    if (bl_task_current() != NULL && !carry_by_ring(op, NULL)) {
         bl_scope_enter_shield(&shield, BL_SHIELD_FOREVER);
         int rc = bl_to_thread(carry_run, op);
         BL_IGNORE(bl_scope_exit(&shield, rc) < 0); /* was_made tells */

@@ -311,7 +311,12 @@ static bl_ssize file_transfer_at(bl_file *file, enum bl__op_code code,
                                  int64_t offset) {
     if (offset < 0) return BL_EINVAL;
     struct bl__op op = {
-        .code = code, .parts = parts, .part_count = count, .offset = offset
+        .code = code,
+        .parts = parts,
+        .part_count = count,
+        .offset = offset,
+        /* A ring forgets the offset where there can be none. */
+        .needs_thread = file != NULL && file->is_stream,
     };
     return file_call(file, &op);
 }

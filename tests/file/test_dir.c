@@ -7,7 +7,6 @@
 #include <belay/test.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,13 +61,12 @@ TEST(ten_thousand_names_are_all_seen, (t_tmpdir)) {
     static char seen[MANY];
     int rc;
     bl_dir_entry entry;
-    for (int i = 0; i < MANY; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "%d", i);
-        int fd =
-            open(below(t_tmpdir, name), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-        REQUIRE_OK(fd);
-        close(fd);
+    const char *first = below(t_tmpdir, "0");
+    put_text(first, "");
+    for (int i = 1; i < MANY; i++) { /* a link is a name and costs little */
+        char name[512];
+        snprintf(name, sizeof name, "%s/%d", t_tmpdir, i);
+        REQUIRE_OK(link(first, name));
     }
     bl_dir *dir = opened(t_tmpdir);
     while ((rc = bl_dir_next(dir, &entry)) > 0) {

@@ -211,6 +211,19 @@ TEST(where_no_thread_can_be_started_nothing_is_opened, (t_tmpdir),
     CHECK(!is_there(path));
 }
 
+TEST(what_the_ring_cannot_carry_needs_a_thread, (t_tmpdir),
+     .driver = BL_DRIVER_URING) {
+    bl_loop_info info;
+    bl_file *file = read_write(t_tmpdir);
+    bl_loop_get_info(bl_loop_running(), &info);
+    if (strcmp(info.driver, "io_uring") != 0) t_skip("there is no io_uring");
+    CHECK_EQ(bl_file_write(file, "hello", 5), 5);
+    refuse_call(SYS_clone3, EAGAIN);
+    CHECK_ERR(bl_file_truncate(file, 0), BL_EAGAIN);
+    bl_file_abort(file);
+    CHECK_STR(text_of(below(t_tmpdir, "file")), "hello");
+}
+
 /* ---- what can be waited for ---------------------------------------------- */
 
 TEST(opening_a_fifo_waits_for_nobody, (t_tmpdir)) {

@@ -160,6 +160,7 @@ static struct {
 static bl_ssize answer(void *context, bl_io_call call, int fd, size_t bytes) {
     (void)context;
     (void)fd;
+    if (call == BL_IO_WATCH) return 0; /* that is the loop's own */
     if (steps.made++ == steps.failing) return BL_EIO;
     return call == BL_IO_WRITE && bytes > 2 ? 2 : 0;
 }
