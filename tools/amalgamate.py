@@ -23,10 +23,10 @@ import sys
 
 import ctext
 
-LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "inspect")
+LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "file", "inspect")
 
 # Public headers of libraries beyond the core, by their stem.
-BEYOND = {"test", "dns", "tls", "http", "service", "process", "file"}
+BEYOND = {"test", "dns", "tls", "http", "service", "process"}
 
 # Sources that not every build has, with the condition of those that do.
 GUARDS = {
