@@ -438,6 +438,7 @@ int bl_dir_open(const char *path, bl_dir **dir);
  *   BL_ECANCELED  an enclosing scope was cancelled; no name was passed over
  *   BL_EINVAL     dir or entry is NULL
  *   BL_EBUSY      another task waits for the next name
+ *   BL_ECLOSED    bl_dir_abort was called meanwhile
  *   BL_ETHREAD    the directory was opened by another loop
  *
  * Any other code is one of bl_file_stat's.

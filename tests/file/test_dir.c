@@ -57,7 +57,7 @@ TEST(each_name_is_there_once_with_its_kind, (t_tmpdir)) {
     bl_dir_abort(dir);
 }
 
-TEST(ten_thousand_names_are_all_seen, (t_tmpdir)) {
+TEST(ten_thousand_names_are_all_seen, (t_tmpdir), .tags = "large") {
     static char seen[MANY];
     int rc;
     bl_dir_entry entry;
@@ -135,12 +135,11 @@ TEST(a_cancelled_call_passes_over_no_name, (t_tmpdir)) {
 
 static int goes_on(void *arg) {
     bl_dir_entry entry;
-    int rc = bl_dir_next(arg, &entry);
-    CHECK_ERR(rc, BL_ECLOSED);
+    CHECK_ERR(bl_dir_next(arg, &entry), BL_ECLOSED);
     return 0;
 }
 
-TEST(one_task_at_a_time_goes_through_it, (t_tmpdir)) {
+TEST(one_task_at_a_time_goes_through_it, (t_tmpdir), .tags = "order") {
     bl_dir_entry entry;
     put_text(below(t_tmpdir, "file"), "x");
     bl_dir *dir = opened(t_tmpdir);
