@@ -84,8 +84,9 @@ typedef struct bl_dir_entry {
 /*
  * Opens the file at `path` as `flags` (BL_OPEN_...) say, close-on-exec.
  *
- * Opening waits for nobody else: a FIFO is opened for reading at once, and for
- * writing if somebody reads it.  `options` may be NULL.
+ * Opening waits for nobody else: a FIFO is opened for reading at once, and is
+ * at its end as long as nobody writes; for writing if somebody reads it.
+ * `options` may be NULL.
  *
  * Returns 0; the caller closes `*file`.
  *

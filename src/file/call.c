@@ -74,7 +74,9 @@ static bool carry_fails(struct bl__op *op) {
     }
     int error = errno;
     if (op->code == BL__OP_CLOSE) bl__op_run(op);
-    op->result = -error;
+    /* Interrupted, a close is one all the same. */
+    bool was_closed = op->code == BL__OP_CLOSE && error == EINTR;
+    op->result = was_closed ? 0 : -error;
     op->was_made = true;
     return true;
 }

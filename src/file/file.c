@@ -40,8 +40,7 @@ enum {
 
 int bl__file_check_options(const bl_file_options *options) {
     if (options == NULL) return 0;
-    if (options->size == 0) return BL_EINVAL;
-    if (options->size > sizeof *options) return BL_EINVAL;
+    if (options->size != sizeof *options) return BL_EINVAL;
     return (options->mode & ~07777u) != 0 ? BL_EINVAL : 0;
 }
 

@@ -76,6 +76,16 @@ static const struct {
     [BL_IO_SHUTDOWN] = { "shutdown", { { ENOTCONN, ANY } } },
     [BL_IO_CLOSE] = { "close", { { EINTR, ANY }, { EIO, ANY } } },
     [BL_IO_WATCH] = { "watch", { { ENOMEM, ANY } } },
+    [BL_IO_OPEN] = { "open",
+                     { { EINTR, ANY }, { EMFILE, ANY }, { ENOSPC, ANY } } },
+    [BL_IO_SYNC] = { "fsync", { { EIO, ANY } } },
+    [BL_IO_STAT] = { "stat", { { EIO, ANY } } },
+    [BL_IO_RENAME] = { "rename", { { EIO, ANY }, { ENOSPC, ANY } } },
+    [BL_IO_UNLINK] = { "unlink", { { EIO, ANY } } },
+    [BL_IO_MKDIR] = { "mkdir", { { ENOSPC, ANY } } },
+    [BL_IO_TRUNCATE] = { "truncate", { { EINTR, ANY }, { EIO, ANY } } },
+    [BL_IO_CHMOD] = { "chmod", { { EIO, ANY } } },
+    [BL_IO_LIST] = { "getdents", { { EIO, ANY } } },
 };
 
 enum {

@@ -202,7 +202,7 @@ static int count_names(const char *path) {
 }
 
 TEST(cancelled_or_without_memory_nothing_leaks, (t_tmpdir),
-     .sweep = T_CANCEL | T_OOM) {
+     .sweep = T_CANCEL | T_OOM | T_IO) {
     put_text(below(t_tmpdir, "one"), "x");
     put_text(below(t_tmpdir, "two"), "x");
     CHECK_EQ(count_names(t_tmpdir), 2);
