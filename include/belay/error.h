@@ -96,6 +96,16 @@ enum {
     BL_ECERTREVOKED = -10309
 };
 
+/* Codes of <belay/dns.h>: -10101 and below. */
+enum {
+    BL_EDNS_NONAME = -10101,   /* there is no such name */
+    BL_EDNS_NODATA = -10102,   /* the name has no record of this type */
+    BL_EDNS_SERVER = -10103,   /* no server could be asked, or each failed */
+    BL_EDNS_REFUSED = -10104,  /* the servers refuse to answer */
+    BL_EDNS_TIMEOUT = -10105,  /* no server answered in time */
+    BL_EDNS_MALFORMED = -10106 /* the answer breaks the protocol */
+};
+
 /*
  * Returns the code's name, such as "BL_ECLOSING", or "BL_E?" if it has none.
  */
