@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/dns/test_records.c - SRV, MX, TXT and PTR
+ *
+ *     Legs: sweep threads valgrind
+ */
+#include <belay/test.h>
+
+#include <string.h>
+
+#include "dns/server.h"
+
+#define TEN       "0123456789"
+#define HUNDRED   TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define LONG_TEXT HUNDRED HUNDRED HUNDRED
+
+/* A record whose length goes beyond the message. */
+static void answer_beyond_the_end(struct message *answer,
+                                  const struct request *request) {
+    message_begin(answer, request, 0, 1);
+    message_put16(answer, 0xc00c);
+    message_put16(answer, (unsigned)request->type);
+    message_put16(answer, 1);
+    message_put16(answer, 0);
+    message_put16(answer, 60);
+    message_put16(answer, 500);
+    message_put16(answer, 10);
+}
+
+static const struct zone zone[] = {
+    { "_imap._tcp.test", ZONE_SRV, "20 5 143 old.test", 0, NULL },
+    { "_imap._tcp.test", ZONE_SRV, "10 1 993 new.test", 0, NULL },
+    { "_imap._tcp.test", ZONE_SRV, "10 7 994 next.test", 0, NULL },
+    { "test", ZONE_MX, "20 backup.test", 0, NULL },
+    { "test", ZONE_MX, "10 mail.test", 0, NULL },
+    { "text.test", ZONE_TXT, "v=spf1 -all", 0, NULL },
+    { "text.test", ZONE_TXT, "", 0, NULL },
+    { "long.test", ZONE_TXT, LONG_TEXT, 0, NULL },
+    { "long.test", ZONE_TXT, "second", 0, NULL },
+    { "1.2.0.192.in-addr.arpa", ZONE_PTR, "one.test", 0, NULL },
+    { "1.2.0.192.in-addr.arpa", ZONE_PTR, "uno.test", 0, NULL },
+    { "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6."
+      "arpa",
+      ZONE_PTR, "six.test", 0, NULL },
+    { "broken.test", ZONE_RCODE, NULL, 2, NULL },
+    { "refused.test", ZONE_RCODE, NULL, 5, NULL },
+    { "silent.test", ZONE_SILENCE, NULL, 0, NULL },
+    { "bad.test", ZONE_RAW, NULL, 0, answer_beyond_the_end },
+    { NULL, ZONE_END, NULL, 0, NULL },
+};
+
+FIXTURE(struct server *, server) {
+    struct server made;
+    BL_GROUP_SCOPED(group);
+    server_open(&made, zone, &group);
+    YIELD(&made);
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    server_close(&made);
+}
+
+static bl_dns_options options_for(const struct server *server) {
+    return (bl_dns_options){
+        .size = sizeof(bl_dns_options),
+        .servers = &server->address,
+        .server_count = 1,
+        .has_no_domains = true,
+        .timeout = MS(20),
+        .tries = 2,
+        .hosts_path = "/dev/null",
+        .config_path = "/dev/null",
+    };
+}
+
+FIXTURE(bl_dns *, dns, (server)) {
+    bl_dns *made = NULL;
+    bl_dns_options options = options_for(server);
+    REQUIRE_OK(bl_dns_open(&options, &made));
+    YIELD(made);
+    bl_dns_close(made);
+}
+
+TEST(services_come_by_priority, (dns)) {
+    bl_dns_record *records = NULL;
+    REQUIRE_EQ(bl_dns_query(dns, "_imap._tcp.test", BL_DNS_SRV, &records), 3);
+    CHECK_STR(records[0].text, "new.test");
+    CHECK_EQ(records[0].bytes, 8);
+    CHECK_EQ(records[0].priority, 10);
+    CHECK_EQ(records[0].weight, 1);
+    CHECK_EQ(records[0].port, 993);
+    CHECK_STR(records[1].text, "next.test");
+    CHECK_EQ(records[1].weight, 7);
+    CHECK_STR(records[2].text, "old.test");
+    CHECK_EQ(records[2].priority, 20);
+    bl_free(records);
+}
+
+TEST(mail_servers_come_by_priority, (dns)) {
+    bl_dns_record *records = NULL;
+    REQUIRE_EQ(bl_dns_query(dns, "test", BL_DNS_MX, &records), 2);
+    CHECK_STR(records[0].text, "mail.test");
+    CHECK_EQ(records[0].priority, 10);
+    CHECK_STR(records[1].text, "backup.test");
+    bl_free(records);
+}
+
+TEST(texts_are_put_together_from_their_pieces, (dns)) {
+    bl_dns_record *records = NULL;
+    REQUIRE_EQ(bl_dns_query(dns, "text.test", BL_DNS_TXT, &records), 2);
+    CHECK_STR(records[0].text, "v=spf1 -all");
+    CHECK_STR(records[1].text, "");
+    CHECK_EQ(records[1].bytes, 0);
+    bl_free(records);
+    REQUIRE_EQ(bl_dns_query(dns, "long.test", BL_DNS_TXT, &records), 2);
+    CHECK_STR(records[0].text, LONG_TEXT);
+    CHECK_EQ(records[0].bytes, 300);
+    CHECK_STR(records[1].text, "second");
+    bl_free(records);
+}
+
+TEST(an_address_has_names, (dns)) {
+    bl_dns_record *records = NULL;
+    bl_addr address;
+    REQUIRE_OK(bl_addr_parse("192.0.2.1:80", &address));
+    REQUIRE_EQ(bl_dns_names(dns, &address, &records), 2);
+    CHECK_STR(records[0].text, "one.test");
+    CHECK_STR(records[1].text, "uno.test");
+    bl_free(records);
+    REQUIRE_OK(bl_addr_parse("[2001:db8::1]:80", &address));
+    REQUIRE_EQ(bl_dns_names(dns, &address, &records), 1);
+    CHECK_STR(records[0].text, "six.test");
+    bl_free(records);
+    REQUIRE_OK(bl_addr_parse("192.0.2.2:80", &address));
+    CHECK_ERR(bl_dns_names(dns, &address, &records), BL_EDNS_NONAME);
+    address.length = 0;
+    CHECK_ERR(bl_dns_names(dns, &address, &records), BL_EINVAL);
+    CHECK_ERR(bl_dns_names(dns, NULL, &records), BL_EINVAL);
+}
+
+TEST(a_query_that_fails_says_why, (dns)) {
+    bl_dns_record *records = NULL;
+    CHECK_ERR(bl_dns_query(dns, "none.test", BL_DNS_MX, &records),
+              BL_EDNS_NONAME);
+    CHECK_STR(bl_error_message(bl_error_current(BL_EDNS_NONAME)),
+              "none.test: there is no such name");
+    CHECK_ERR(bl_dns_query(dns, "text.test", BL_DNS_MX, &records),
+              BL_EDNS_NODATA);
+    CHECK_ERR(bl_dns_query(dns, "broken.test", BL_DNS_MX, &records),
+              BL_EDNS_SERVER);
+    CHECK_ERR(bl_dns_query(dns, "refused.test", BL_DNS_MX, &records),
+              BL_EDNS_REFUSED);
+    CHECK_ERR(bl_dns_query(dns, "silent.test", BL_DNS_MX, &records),
+              BL_EDNS_TIMEOUT);
+    CHECK_ERR(bl_dns_query(dns, "bad.test", BL_DNS_SRV, &records),
+              BL_EDNS_MALFORMED);
+    CHECK_ERR(bl_dns_query(dns, "bad.test", BL_DNS_MX, &records),
+              BL_EDNS_MALFORMED);
+    CHECK_ERR(bl_dns_query(dns, "bad.test", BL_DNS_TXT, &records),
+              BL_EDNS_MALFORMED);
+    CHECK_ERR(bl_dns_query(dns, "bad.test", BL_DNS_PTR, &records),
+              BL_EDNS_MALFORMED);
+    CHECK(records == NULL);
+}
+
+TEST(what_cannot_be_asked_is_refused, (dns)) {
+    bl_dns_record *records;
+    CHECK_ERR(bl_dns_query(NULL, "test", BL_DNS_MX, &records), BL_EINVAL);
+    CHECK_ERR(bl_dns_query(dns, NULL, BL_DNS_MX, &records), BL_EINVAL);
+    CHECK_ERR(bl_dns_query(dns, "test", BL_DNS_MX, NULL), BL_EINVAL);
+    CHECK_ERR(bl_dns_query(dns, "a..b", BL_DNS_MX, &records), BL_EINVAL);
+    CHECK_ERR(bl_dns_query(dns, "test", (bl_dns_type)255, &records), BL_EINVAL);
+}
+
+TEST(cancelled_or_without_memory_nothing_leaks, (server),
+     .sweep = T_CANCEL | T_OOM) {
+    static const struct {
+        const char *name;
+        bl_dns_type type;
+    } asked[] = {
+        { "_imap._tcp.test", BL_DNS_SRV },
+        { "test", BL_DNS_MX },
+        { "long.test", BL_DNS_TXT },
+        { "1.2.0.192.in-addr.arpa", BL_DNS_PTR },
+    };
+    bl_dns *dns = NULL;
+    bl_dns_options options = options_for(server);
+    if (bl_dns_open(&options, &dns) < 0) return;
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        bl_dns_record *records = NULL;
+        int rc = bl_dns_query(dns, asked[i].name, asked[i].type, &records);
+        CHECK_GE(rc, 2);
+        bl_free(records);
+    }
+    bl_dns_close(dns);
+}
