@@ -69,6 +69,7 @@ class Headers(unittest.TestCase):
         with open(os.path.join(INCLUDE, "belay.h"), encoding="utf-8") as file:
             text = file.read()
         # Tests are written with <belay/test.h>, which no program includes.
+        # What is a library of its own is included by itself.
         beyond = {f"belay/{stem}.h" for stem in amalgamate.BEYOND}
         for name in headers():
             if name != "belay.h" and name not in beyond and \

@@ -51,6 +51,9 @@ FOLDERS = {
     "testing_bugs": (["-j1"], 1),
 }
 
+# Programs that are built only where a library beyond the core is.
+OPTIONAL = {"lookup": "belay-dns"}
+
 
 def program(name):
     return os.path.join(PROGRAMS, name)
@@ -106,6 +109,8 @@ class Printed(unittest.TestCase):
     def check(self, name):
         if name.startswith("tls_") and not os.path.exists(program(name)):
             self.skipTest(name + " is not built: there is no OpenSSL 3")
+        if name in OPTIONAL and not os.path.exists(program(name)):
+            self.skipTest(f"{name} needs {OPTIONAL[name]}")
         options, right_status = FOLDERS.get(name, ([], 0))
         status, output, errors = run([program(name), *options])
         self.assertEqual(constant(output), expected(name + ".txt"))
