@@ -229,8 +229,6 @@ int bl__dns_code(const struct bl__dns_question *question, int status) {
     case ARES_ENOTIMP:
     case ARES_EFORMERR: return BL_EDNS_SERVER;
     case ARES_ENOMEM: return BL_ENOMEM;
-    case ARES_EBADQUERY:
-    case ARES_EBADNAME: return BL_EINVAL;
     case ARES_EDESTRUCTION: return BL_ECLOSED;
     case ARES_ECONNREFUSED: /* no server is left to ask, whatever the reason */
         if (question->rcode == 5) return BL_EDNS_REFUSED;
@@ -238,6 +236,7 @@ int bl__dns_code(const struct bl__dns_question *question, int status) {
         if (socket_error == BL_ENOMEM) return BL_ENOMEM;
         if (socket_error == BL_EMFILE) return BL_EMFILE;
         return BL_EDNS_SERVER;
+    /* A bad name is one in the answer: ours has been looked at. */
     default: return BL_EDNS_MALFORMED;
     }
 }

@@ -28,6 +28,11 @@ def run(command, **more):
     return done.returncode, done.stdout
 
 
+def has_cares():
+    return shutil.which("pkg-config") and \
+        run(["pkg-config", "--exists", "libcares"])[0] == 0
+
+
 def has_uring():
     return shutil.which("pkg-config") and \
         run(["pkg-config", "--exists", "liburing"])[0] == 0

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import unittest
 
-from places import BUILD, ROOT, SMOKE, has_uring, run
+from places import BUILD, ROOT, SMOKE, has_cares, has_uring, run
 
 import closing
 
@@ -40,6 +40,37 @@ TEST(an_hour_passes) {
 
 TEST(the_clock_is_virtual) {
     CHECK_EQ(time(NULL), 946684800);
+}
+"""
+
+DNS_PROJECT = """cmake_minimum_required(VERSION 3.21)
+project(user C)
+find_package(belay 0.1 REQUIRED)
+foreach(kind dns dns_shared)
+  add_executable(user_${kind} names.c)
+  target_link_libraries(user_${kind} PRIVATE belay::${kind})
+endforeach()
+"""
+
+DNS_PROGRAM = """#include <stdio.h>
+
+#include <belay.h>
+#include <belay/dns.h>
+
+static int look_up(void *arg) {
+    bl_dns *dns;
+    bl_addr address;
+    int rc = bl_dns_open(NULL, &dns);
+    if (rc < 0) return rc;
+    rc = bl_dns_resolve(dns, "localhost:80", &address, 1);
+    bl_dns_close(dns);
+    (void)arg;
+    return rc;
+}
+
+int main(void) {
+    printf("%d address\\n", bl_run(look_up, NULL));
+    return 0;
 }
 """
 
@@ -134,9 +165,9 @@ class Install(unittest.TestCase):
         self.assertEqual(status, 0, said)
         return said
 
-    def pkg_config(self, *flags):
+    def pkg_config(self, *flags, package="belay"):
         env = {**os.environ, "PKG_CONFIG_PATH": self.pc_folder}
-        return self.passes(["pkg-config", *flags, "belay"], env=env).split()
+        return self.passes(["pkg-config", *flags, package], env=env).split()
 
     def write_tests(self, name, more=""):
         """Makes a project with tests.  Returns its folder."""
@@ -277,6 +308,43 @@ class Install(unittest.TestCase):
         program = project + "/user"
         self.passes(["cc", project + "/user.c", "-o", program, *flags])
         self.assertEqual(self.passes([program], env=env), "BL_EINVAL\n")
+
+    def write_names(self, name):
+        """Makes a program that looks a name up.  Returns its folder."""
+        project = os.path.join(self.folder, name)
+        os.makedirs(project)
+        for file_name, text in {"names.c": DNS_PROGRAM,
+                                "CMakeLists.txt": DNS_PROJECT}.items():
+            with open(os.path.join(project, file_name), "w",
+                      encoding="utf-8") as file:
+                file.write(text)
+        return project
+
+    @unittest.skipUnless(has_cares(), "c-ares is not installed")
+    def test_find_dns(self):
+        project = self.write_names("find_dns")
+        self.passes(["cmake", "-S", project, "-B", project + "/build",
+                     "-DCMAKE_PREFIX_PATH=" + self.prefix])
+        self.passes(["cmake", "--build", project + "/build"])
+        for kind in ("dns", "dns_shared"):
+            said = self.passes([f"{project}/build/user_{kind}"])
+            self.assertEqual(said, "1 address\n")
+
+    @unittest.skipUnless(has_cares(), "c-ares is not installed")
+    def test_pkg_config_dns(self):
+        project = self.write_names("pkg_config_dns")
+        program = project + "/names"
+        flags = self.pkg_config("--cflags", "--libs", package="belay-dns")
+        self.assertNotIn("-lcares", flags)
+        env = {**os.environ, "LD_LIBRARY_PATH": self.libraries}
+        self.passes(["cc", project + "/names.c", "-o", program, *flags])
+        self.assertEqual(self.passes([program], env=env), "1 address\n")
+        archives = {f"-l{name}": os.path.join(self.libraries, f"lib{name}.a")
+                    for name in ("belay", "belay-dns")}
+        flags = [archives.get(flag, flag) for flag in self.pkg_config(
+            "--cflags", "--libs", "--static", package="belay-dns")]
+        self.passes(["cc", project + "/names.c", "-o", program, *flags])
+        self.assertEqual(self.passes([program]), "1 address\n")
 
     def test_private_requirements(self):
         private = self.pkg_config("--print-requires-private")

@@ -89,6 +89,20 @@ class Symbols(unittest.TestCase):
                           if not name.startswith("bl_")}, set())
 
 
+class DnsSymbols(unittest.TestCase):
+    """The library beside the core shows its header, and nothing else."""
+
+    def test_what_is_there_is_declared(self):
+        library = os.path.join(BUILD, "libbelay-dns.so")
+        if not os.path.exists(library):
+            self.skipTest("belay-dns is not built: c-ares is missing")
+        with open(os.path.join(INCLUDE, "belay", "dns.h"),
+                  encoding="utf-8") as file:
+            names = {item.name for item in ctext.items(file.read())
+                     if item.kind == "function"}
+        self.assertEqual(exported(library), names)
+
+
 PROBE = """
 #define SHOWN __attribute__((visibility("default")))
 SHOWN int bl_public(void) { return 1; }

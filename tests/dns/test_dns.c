@@ -6,14 +6,14 @@
  */
 #include <belay/test.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sys/syscall.h>
 
 #include "dns/server.h"
 #include "support/famine.h"
+#include "support/filter.h"
 #include "support/host.h"
 #include "support/sockets.h"
 
@@ -178,6 +178,14 @@ TEST(without_memory_or_descriptors_nothing_is_opened, (server)) {
     rc = bl_dns_open(&options, &dns);
     unlimit_descriptors();
     CHECK_ERR(rc, BL_EMFILE);
+    CHECK(dns == NULL);
+}
+
+TEST(without_a_thread_nothing_is_opened, (server)) {
+    bl_dns *dns = NULL;
+    bl_dns_options options = options_for(server);
+    refuse_call(SYS_clone3, EAGAIN);
+    CHECK_ERR(bl_dns_open(&options, &dns), BL_EAGAIN);
     CHECK(dns == NULL);
 }
 

@@ -6,7 +6,7 @@
  */
 #include <belay/test.h>
 
-#include <string.h>
+#include <sys/socket.h>
 
 #include "dns/server.h"
 
@@ -25,6 +25,35 @@ static void answer_beyond_the_end(struct message *answer,
     message_put16(answer, 60);
     message_put16(answer, 500);
     message_put16(answer, 10);
+}
+
+static bl_test_rng *random_bytes; /* of the test that runs */
+
+/* An answer to each type with some bytes behind the question changed. */
+static void answer_mangled(struct message *answer,
+                           const struct request *request) {
+    message_begin(answer, request, 0, 3);
+    size_t question = answer->length;
+    for (int i = 0; i < 3; i++) {
+        message_put_name(answer, request->name);
+        message_put16(answer, (unsigned)request->type);
+        message_put16(answer, 1);
+        message_put16(answer, 0);
+        message_put16(answer, 60);
+        message_put16(answer, 12);
+        message_put16(answer, 10);
+        message_put_name(answer, "host.test");
+        answer->length -= 1;
+        message_put8(answer, 0);
+    }
+    uint64_t changes = t_rng_below(random_bytes, 6);
+    for (uint64_t i = 0; i < changes; i++) {
+        size_t at =
+            question + t_rng_below(random_bytes, answer->length - question);
+        answer->bytes[at] = (unsigned char)t_rng_next(random_bytes);
+    }
+    answer->length -=
+        t_rng_below(random_bytes, 4) == 0 ? t_rng_below(random_bytes, 30) : 0;
 }
 
 static const struct zone zone[] = {
@@ -46,6 +75,7 @@ static const struct zone zone[] = {
     { "refused.test", ZONE_RCODE, NULL, 5, NULL },
     { "silent.test", ZONE_SILENCE, NULL, 0, NULL },
     { "bad.test", ZONE_RAW, NULL, 0, answer_beyond_the_end },
+    { "mangled.test", ZONE_RAW, NULL, 0, answer_mangled },
     { NULL, ZONE_END, NULL, 0, NULL },
 };
 
@@ -160,6 +190,32 @@ TEST(a_query_that_fails_says_why, (dns)) {
     CHECK_ERR(bl_dns_query(dns, "bad.test", BL_DNS_PTR, &records),
               BL_EDNS_MALFORMED);
     CHECK(records == NULL);
+}
+
+TEST(mangled_answers_do_no_harm, (server, dns, t_rng)) {
+    static const bl_dns_type types[] = { BL_DNS_PTR, BL_DNS_MX, BL_DNS_TXT,
+                                         BL_DNS_SRV };
+    int answers = 0;
+    random_bytes = t_rng;
+    for (int i = 0; i < 2000; i++) {
+        bl_dns_record *records = NULL;
+        int rc = bl_dns_query(dns, "mangled.test", types[i % 4], &records);
+        CHECK(rc > 0 || rc == BL_EDNS_MALFORMED || rc == BL_EDNS_NODATA);
+        CHECK_EQ(rc > 0, records != NULL);
+        for (int j = 0; j < rc; j++) {
+            CHECK_EQ(records[j].text[records[j].bytes], '\0');
+        }
+        answers += rc > 0;
+        bl_free(records);
+
+        bl_addr addresses[4];
+        rc = bl_dns_look_up(dns, "mangled.test", AF_UNSPEC, 80, addresses, 4);
+        CHECK(rc > 0 || rc == BL_EDNS_MALFORMED || rc == BL_EDNS_NODATA ||
+              rc == BL_EDNS_NONAME);
+    }
+    CHECK_GT(answers, 100);
+    CHECK_LT(answers, 1900);
+    CHECK_EQ(server->asked, 3 * 2000);
 }
 
 TEST(what_cannot_be_asked_is_refused, (dns)) {

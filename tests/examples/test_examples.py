@@ -52,7 +52,7 @@ FOLDERS = {
 }
 
 # Programs that are built only where a library beyond the core is.
-OPTIONAL = {"lookup": "belay-dns"}
+OPTIONAL = {"lookup": "belay-dns", "tls_echo": "belay-tls"}
 
 
 def program(name):
@@ -107,8 +107,6 @@ class Printed(unittest.TestCase):
     maxDiff = None
 
     def check(self, name):
-        if name.startswith("tls_") and not os.path.exists(program(name)):
-            self.skipTest(name + " is not built: there is no OpenSSL 3")
         if name in OPTIONAL and not os.path.exists(program(name)):
             self.skipTest(f"{name} needs {OPTIONAL[name]}")
         options, right_status = FOLDERS.get(name, ([], 0))
