@@ -328,18 +328,21 @@ TEST(closing_sends_those_who_wait_away, (server)) {
     bl_dns *dns = NULL;
     bl_dns_options options = options_for(server);
     struct asking asked = { .name = "silent.test" };
-    struct asking in_line = { .name = "one.test" };
+    struct asking in_line[2] = { { .name = "one.test" },
+                                 { .name = "one.test" } };
     options.lookups_max = 1;
     REQUIRE_OK(bl_dns_open(&options, &dns));
-    asked.dns = in_line.dns = dns;
+    asked.dns = in_line[0].dns = in_line[1].dns = dns;
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_spawn(&group, ask, &asked));
-    REQUIRE_OK(bl_spawn(&group, ask, &in_line));
+    REQUIRE_OK(bl_spawn(&group, ask, &in_line[0]));
+    REQUIRE_OK(bl_spawn(&group, ask, &in_line[1]));
     settle();
     bl_dns_close(dns);
     CHECK_OK(bl_group_exit(&group, 0));
     CHECK_EQ(asked.rc, BL_ECLOSED);
-    CHECK_EQ(in_line.rc, BL_ECLOSED);
+    CHECK_EQ(in_line[0].rc, BL_ECLOSED);
+    CHECK_EQ(in_line[1].rc, BL_ECLOSED);
 }
 
 static int query(void *arg) {

@@ -95,6 +95,7 @@ FIXTURE(struct server *, server) {
 
 static const char *const domains[] = { "example.test", "other.test" };
 
+/* Servers have more time than any test takes, however slow the machine is. */
 static bl_dns_options options_for(const struct server *server) {
     return (bl_dns_options){
         .size = sizeof(bl_dns_options),
@@ -103,7 +104,7 @@ static bl_dns_options options_for(const struct server *server) {
         .domains = domains,
         .domain_count = 2,
         .dots_min = 1,
-        .timeout = MS(20),
+        .timeout = SEC(600),
         .tries = 2,
         .hosts_path = "/dev/null",
         .config_path = "/dev/null",
@@ -113,6 +114,16 @@ static bl_dns_options options_for(const struct server *server) {
 static bl_dns *dns_for(const struct server *server) {
     bl_dns *dns = NULL;
     bl_dns_options options = options_for(server);
+    REQUIRE_OK(bl_dns_open(&options, &dns));
+    return dns;
+}
+
+/* Few: for tests in which a question or an answer gets lost. */
+static bl_dns *impatient_dns_for(const struct server *server, int tries) {
+    bl_dns *dns = NULL;
+    bl_dns_options options = options_for(server);
+    options.timeout = MS(20);
+    options.tries = tries;
     REQUIRE_OK(bl_dns_open(&options, &dns));
     return dns;
 }
@@ -190,10 +201,10 @@ TEST(an_answer_may_take_its_time, (server)) {
 }
 
 TEST(a_lost_question_is_asked_again, (server)) {
-    bl_dns *dns = dns_for(server);
+    bl_dns *dns = impatient_dns_for(server, 8);
     server->drops = 1;
     CHECK_STR(v4_of(dns, "one.test"), "192.0.2.1:80");
-    CHECK_EQ(server->asked, 2);
+    CHECK_GE(server->asked, 2);
     bl_dns_close(dns);
 }
 
@@ -217,10 +228,12 @@ TEST(the_next_server_is_asked_when_one_fails, (server)) {
     bl_dns_options options = options_for(server);
     options.servers = servers;
     options.server_count = 2;
+    options.timeout = MS(20);
+    options.tries = 8;
     REQUIRE_OK(bl_dns_open(&options, &dns));
     CHECK_STR(v4_of(dns, "one.test"), "192.0.2.1:80");
     CHECK_STR(v4_of(dns, "many.test"), "192.0.2.11:80");
-    CHECK_EQ(other.asked, 2);
+    CHECK_GE(other.asked, 2);
     bl_dns_close(dns);
     bl_group_cancel(&group);
     CHECK_OK(bl_group_exit(&group, 0));
@@ -266,7 +279,7 @@ TEST(a_server_that_fails, (server)) {
 }
 
 TEST(a_server_that_does_not_answer, (server)) {
-    bl_dns *dns = dns_for(server);
+    bl_dns *dns = impatient_dns_for(server, 2);
     bl_addr address;
     CHECK_ERR(bl_dns_look_up(dns, "silent.test", AF_INET, 80, &address, 1),
               BL_EDNS_TIMEOUT);
@@ -423,6 +436,8 @@ TEST(cancelled_or_without_memory_nothing_leaks, (server),
     bl_dns *dns = NULL;
     bl_addr addresses[4];
     bl_dns_options options = options_for(server);
+    /* The server is injected into as well, and then nobody answers. */
+    if (t_injected()) options.timeout = MS(10);
     int rc = bl_dns_open(&options, &dns);
     CHECK_ALWAYS(rc == 0 || rc == BL_ENOMEM || rc == BL_ECANCELED ||
                  rc == BL_EAGAIN);
@@ -439,6 +454,8 @@ TEST(cancelled_or_without_memory_nothing_leaks, (server),
 TEST(by_tcp_nothing_leaks_either, (server), .sweep = T_CANCEL | T_OOM) {
     bl_dns *dns = NULL;
     bl_dns_options options = options_for(server);
+    /* The server is injected into as well, and then nobody answers. */
+    if (t_injected()) options.timeout = MS(10);
     if (bl_dns_open(&options, &dns) < 0) return;
     CHECK_STR(v4_of(dns, "large.test"), "192.0.2.6:80");
     bl_dns_close(dns);

@@ -29,7 +29,7 @@ static void answer_beyond_the_end(struct message *answer,
 
 static bl_test_rng *random_bytes; /* of the test that runs */
 
-/* An answer to each type with some bytes behind the question changed. */
+/* Three answers with some bytes behind the question changed. */
 static void answer_mangled(struct message *answer,
                            const struct request *request) {
     message_begin(answer, request, 0, 3);
@@ -40,20 +40,26 @@ static void answer_mangled(struct message *answer,
         message_put16(answer, 1);
         message_put16(answer, 0);
         message_put16(answer, 60);
-        message_put16(answer, 12);
-        message_put16(answer, 10);
-        message_put_name(answer, "host.test");
-        answer->length -= 1;
-        message_put8(answer, 0);
+        size_t at = answer->length;
+        message_put16(answer, 0);
+        int numbers = request->type == ZONE_SRV  ? 3
+                      : request->type == ZONE_MX ? 1
+                                                 : 0;
+        for (int j = 0; j < numbers; j++)
+            message_put16(answer, 10);
+        message_put_name(answer, "host"); /* a text as well, and a NUL */
+        if (request->type == ZONE_TXT) answer->length--;
+        answer->bytes[at + 1] = (unsigned char)(answer->length - at - 2);
     }
     uint64_t changes = t_rng_below(random_bytes, 6);
     for (uint64_t i = 0; i < changes; i++) {
-        size_t at =
-            question + t_rng_below(random_bytes, answer->length - question);
+        size_t bytes = answer->length - question;
+        size_t at = question + t_rng_below(random_bytes, bytes);
         answer->bytes[at] = (unsigned char)t_rng_next(random_bytes);
     }
-    answer->length -=
-        t_rng_below(random_bytes, 4) == 0 ? t_rng_below(random_bytes, 30) : 0;
+    if (t_rng_below(random_bytes, 4) == 0) {
+        answer->length -= t_rng_below(random_bytes, 30);
+    }
 }
 
 static const struct zone zone[] = {
@@ -89,14 +95,15 @@ FIXTURE(struct server *, server) {
     server_close(&made);
 }
 
+/* Servers have more time than any test takes, however slow the machine is. */
 static bl_dns_options options_for(const struct server *server) {
     return (bl_dns_options){
         .size = sizeof(bl_dns_options),
         .servers = &server->address,
         .server_count = 1,
         .has_no_domains = true,
-        .timeout = MS(20),
-        .tries = 2,
+        .timeout = SEC(600),
+        .tries = 1,
         .hosts_path = "/dev/null",
         .config_path = "/dev/null",
     };
@@ -167,6 +174,18 @@ TEST(an_address_has_names, (dns)) {
     CHECK_ERR(bl_dns_names(dns, NULL, &records), BL_EINVAL);
 }
 
+TEST(a_server_that_does_not_answer, (server)) {
+    bl_dns *dns = NULL;
+    bl_dns_record *records = NULL;
+    bl_dns_options options = options_for(server);
+    options.timeout = MS(20);
+    REQUIRE_OK(bl_dns_open(&options, &dns));
+    CHECK_ERR(bl_dns_query(dns, "silent.test", BL_DNS_MX, &records),
+              BL_EDNS_TIMEOUT);
+    CHECK(records == NULL);
+    bl_dns_close(dns);
+}
+
 TEST(a_query_that_fails_says_why, (dns)) {
     bl_dns_record *records = NULL;
     CHECK_ERR(bl_dns_query(dns, "none.test", BL_DNS_MX, &records),
@@ -179,8 +198,6 @@ TEST(a_query_that_fails_says_why, (dns)) {
               BL_EDNS_SERVER);
     CHECK_ERR(bl_dns_query(dns, "refused.test", BL_DNS_MX, &records),
               BL_EDNS_REFUSED);
-    CHECK_ERR(bl_dns_query(dns, "silent.test", BL_DNS_MX, &records),
-              BL_EDNS_TIMEOUT);
     CHECK_ERR(bl_dns_query(dns, "bad.test", BL_DNS_SRV, &records),
               BL_EDNS_MALFORMED);
     CHECK_ERR(bl_dns_query(dns, "bad.test", BL_DNS_MX, &records),
@@ -240,6 +257,8 @@ TEST(cancelled_or_without_memory_nothing_leaks, (server),
     };
     bl_dns *dns = NULL;
     bl_dns_options options = options_for(server);
+    /* The server is injected into as well, and then nobody answers. */
+    if (t_injected()) options.timeout = MS(10);
     if (bl_dns_open(&options, &dns) < 0) return;
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
         bl_dns_record *records = NULL;
