@@ -4,8 +4,6 @@
  */
 #include "dns/server.h"
 
-#include <belay/test.h>
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -370,4 +368,27 @@ void server_open(struct server *server, const struct zone *zone,
 void server_close(struct server *server) {
     bl_fd_close(server->udp);
     bl_fd_close(server->tcp);
+}
+
+FIXTURE_DEF(server) {
+    struct server made;
+    BL_GROUP_SCOPED(group);
+    server_open(&made, server_zone, &group);
+    YIELD(&made);
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    server_close(&made);
+}
+
+bl_dns_options server_options(const struct server *server) {
+    return (bl_dns_options){
+        .size = sizeof(bl_dns_options),
+        .servers = &server->address,
+        .server_count = 1,
+        .has_no_domains = true,
+        .timeout = SEC(600),
+        .tries = 2,
+        .hosts_path = "/dev/null",
+        .config_path = "/dev/null",
+    };
 }

@@ -9,8 +9,8 @@
 #ifndef TESTS_DNS_SERVER_H
 #define TESTS_DNS_SERVER_H
 
-#include <belay.h>
 #include <belay/dns.h>
+#include <belay/test.h>
 
 enum zone_type {
     ZONE_END = 0,
@@ -75,6 +75,18 @@ struct server {
 void server_open(struct server *server, const struct zone *zone,
                  bl_group *group);
 void server_close(struct server *server);
+
+/* The zone of the server below: each test program has one. */
+extern const struct zone server_zone[];
+
+/* A server with that zone. */
+FIXTURE_DECL(struct server *, server);
+
+/*
+ * Options with this server alone, and with no file.  It has more time than any
+ * test takes, however slow the machine is.
+ */
+bl_dns_options server_options(const struct server *server);
 
 /* The parts of a message, for raw_fn. */
 void message_begin(struct message *message, const struct request *request,

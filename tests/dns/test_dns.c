@@ -21,7 +21,7 @@ enum {
     MANY = 1000
 };
 
-static const struct zone zone[] = {
+const struct zone server_zone[] = {
     { "one.test", ZONE_A, "192.0.2.1", 0, NULL },
     { "silent.test", ZONE_SILENCE, NULL, 0, NULL },
     { "hour.test", ZONE_DELAY, NULL, 3600000, NULL },
@@ -29,33 +29,9 @@ static const struct zone zone[] = {
     { NULL, ZONE_END, NULL, 0, NULL },
 };
 
-FIXTURE(struct server *, server) {
-    struct server made;
-    BL_GROUP_SCOPED(group);
-    server_open(&made, zone, &group);
-    YIELD(&made);
-    bl_group_cancel(&group);
-    CHECK_OK(bl_group_exit(&group, 0));
-    server_close(&made);
-}
-
-/* Long enough for a slow machine: what ends earlier is not ended by it. */
-static bl_dns_options options_for(const struct server *server) {
-    return (bl_dns_options){
-        .size = sizeof(bl_dns_options),
-        .servers = &server->address,
-        .server_count = 1,
-        .has_no_domains = true,
-        .timeout = SEC(600),
-        .tries = 1,
-        .hosts_path = "/dev/null",
-        .config_path = "/dev/null",
-    };
-}
-
 static bl_dns *dns_for(const struct server *server) {
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     REQUIRE_OK(bl_dns_open(&options, &dns));
     return dns;
 }
@@ -104,7 +80,7 @@ TEST(options_out_of_range_are_refused, (server)) {
     bl_dns *dns = NULL;
     bl_addr none = { .length = 0 };
     const char *const domains[] = { "bad..domain" };
-    bl_dns_options good = options_for(server);
+    bl_dns_options good = server_options(server);
     bl_dns_options bad;
     CHECK_ERR(bl_dns_open(&good, NULL), BL_EINVAL);
 #define REFUSES(field, value) \
@@ -131,7 +107,7 @@ TEST(options_out_of_range_are_refused, (server)) {
 
 TEST(a_hosts_file_that_cannot_be_read_is_an_error, (server)) {
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     options.hosts_path = "/"; /* a folder */
     CHECK_ERR(bl_dns_open(&options, &dns), -EISDIR);
     options.hosts_path = "/no/such/file";
@@ -169,7 +145,7 @@ TEST(servers_come_from_the_configuration, (server)) {
 
 TEST(without_memory_or_descriptors_nothing_is_opened, (server)) {
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     famine_begin(0);
     int rc = bl_dns_open(&options, &dns);
     famine_end();
@@ -183,7 +159,7 @@ TEST(without_memory_or_descriptors_nothing_is_opened, (server)) {
 
 TEST(without_a_thread_nothing_is_opened, (server)) {
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     refuse_call(SYS_clone3, EAGAIN);
     CHECK_ERR(bl_dns_open(&options, &dns), BL_EAGAIN);
     CHECK(dns == NULL);
@@ -242,7 +218,7 @@ TEST(a_thousand_at_once, (server)) {
 
 TEST(beyond_the_limit_they_wait_in_line, (server)) {
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     struct asking first = { .name = "hour.test" };
     struct asking second = { .name = "one.test" };
     options.lookups_max = 1;
@@ -326,7 +302,7 @@ TEST(one_leaves_and_the_others_stay, (server)) {
 
 TEST(closing_sends_those_who_wait_away, (server)) {
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     struct asking asked = { .name = "silent.test" };
     struct asking in_line[2] = { { .name = "one.test" },
                                  { .name = "one.test" } };

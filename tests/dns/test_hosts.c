@@ -22,20 +22,10 @@ static const char hosts[] = "# a comment\n"
                             "192.0.2.7\n"
                             "192.0.2.9 last";
 
-static const struct zone zone[] = {
+const struct zone server_zone[] = {
     { "other", ZONE_A, "192.0.2.77", 0, NULL },
     { NULL, ZONE_END, NULL, 0, NULL },
 };
-
-FIXTURE(struct server *, server) {
-    struct server made;
-    BL_GROUP_SCOPED(group);
-    server_open(&made, zone, &group);
-    YIELD(&made);
-    bl_group_cancel(&group);
-    CHECK_OK(bl_group_exit(&group, 0));
-    server_close(&made);
-}
 
 static const char *write_hosts(const char *text) {
     static char path[512];
@@ -47,21 +37,10 @@ static const char *write_hosts(const char *text) {
     return path;
 }
 
-static bl_dns_options options_for(const struct server *server,
-                                  const char *hosts_path) {
-    return (bl_dns_options){
-        .size = sizeof(bl_dns_options),
-        .servers = &server->address,
-        .server_count = 1,
-        .has_no_domains = true,
-        .config_path = "/dev/null",
-        .hosts_path = hosts_path,
-    };
-}
-
 FIXTURE(bl_dns *, dns, (server)) {
     bl_dns *made = NULL;
-    bl_dns_options options = options_for(server, write_hosts(hosts));
+    bl_dns_options options = server_options(server);
+    options.hosts_path = write_hosts(hosts);
     REQUIRE_OK(bl_dns_open(&options, &made));
     YIELD(made);
     bl_dns_close(made);
@@ -131,7 +110,8 @@ TEST(a_large_file_is_read, (server)) {
                                    "10.0.%d.%d host%d\n", i / 250, i % 250, i);
     }
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server, write_hosts(text));
+    bl_dns_options options = server_options(server);
+    options.hosts_path = write_hosts(text);
     REQUIRE_OK(bl_dns_open(&options, &dns));
     CHECK_STR(addresses_of(dns, "host0", AF_INET), "10.0.0.0:80");
     CHECK_STR(addresses_of(dns, "host4999", AF_INET), "10.0.19.249:80");
@@ -143,7 +123,8 @@ TEST(cancelled_or_without_memory_nothing_leaks, (server),
     bl_dns *dns = NULL;
     bl_addr address;
     bl_dns_record *records = NULL;
-    bl_dns_options options = options_for(server, write_hosts(hosts));
+    bl_dns_options options = server_options(server);
+    options.hosts_path = write_hosts(hosts);
     if (bl_dns_open(&options, &dns) < 0) return;
     int rc = bl_dns_look_up(dns, "db", AF_INET, 1, &address, 1);
     CHECK_EQ(rc, 1);

@@ -51,7 +51,7 @@ static void answer_after_a_forgery(struct message *answer,
     message_put_a(answer, "192.0.2.9");
 }
 
-static const struct zone zone[] = {
+const struct zone server_zone[] = {
     { "one.test", ZONE_A, "192.0.2.1", 0, NULL },
     { "both.test", ZONE_A, "192.0.2.2", 0, NULL },
     { "both.test", ZONE_AAAA, "::1", 0, NULL },
@@ -83,32 +83,14 @@ static const struct zone zone[] = {
     { NULL, ZONE_END, NULL, 0, NULL },
 };
 
-FIXTURE(struct server *, server) {
-    struct server made;
-    BL_GROUP_SCOPED(group);
-    server_open(&made, zone, &group);
-    YIELD(&made);
-    bl_group_cancel(&group);
-    CHECK_OK(bl_group_exit(&group, 0));
-    server_close(&made);
-}
-
 static const char *const domains[] = { "example.test", "other.test" };
 
-/* Servers have more time than any test takes, however slow the machine is. */
 static bl_dns_options options_for(const struct server *server) {
-    return (bl_dns_options){
-        .size = sizeof(bl_dns_options),
-        .servers = &server->address,
-        .server_count = 1,
-        .domains = domains,
-        .domain_count = 2,
-        .dots_min = 1,
-        .timeout = SEC(600),
-        .tries = 2,
-        .hosts_path = "/dev/null",
-        .config_path = "/dev/null",
-    };
+    bl_dns_options options = server_options(server);
+    options.domains = domains;
+    options.domain_count = 2;
+    options.has_no_domains = false;
+    return options;
 }
 
 static bl_dns *dns_for(const struct server *server) {
@@ -292,7 +274,7 @@ TEST(a_server_that_is_not_there, (server)) {
     bl_dns *dns = NULL;
     bl_addr address;
     BL_GROUP_SCOPED(group);
-    server_open(&gone, zone, &group);
+    server_open(&gone, server_zone, &group);
     bl_dns_options options = options_for(&gone);
     bl_group_cancel(&group);
     CHECK_OK(bl_group_exit(&group, 0));

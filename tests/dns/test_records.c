@@ -62,7 +62,7 @@ static void answer_mangled(struct message *answer,
     }
 }
 
-static const struct zone zone[] = {
+const struct zone server_zone[] = {
     { "_imap._tcp.test", ZONE_SRV, "20 5 143 old.test", 0, NULL },
     { "_imap._tcp.test", ZONE_SRV, "10 1 993 new.test", 0, NULL },
     { "_imap._tcp.test", ZONE_SRV, "10 7 994 next.test", 0, NULL },
@@ -85,33 +85,9 @@ static const struct zone zone[] = {
     { NULL, ZONE_END, NULL, 0, NULL },
 };
 
-FIXTURE(struct server *, server) {
-    struct server made;
-    BL_GROUP_SCOPED(group);
-    server_open(&made, zone, &group);
-    YIELD(&made);
-    bl_group_cancel(&group);
-    CHECK_OK(bl_group_exit(&group, 0));
-    server_close(&made);
-}
-
-/* Servers have more time than any test takes, however slow the machine is. */
-static bl_dns_options options_for(const struct server *server) {
-    return (bl_dns_options){
-        .size = sizeof(bl_dns_options),
-        .servers = &server->address,
-        .server_count = 1,
-        .has_no_domains = true,
-        .timeout = SEC(600),
-        .tries = 1,
-        .hosts_path = "/dev/null",
-        .config_path = "/dev/null",
-    };
-}
-
 FIXTURE(bl_dns *, dns, (server)) {
     bl_dns *made = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     REQUIRE_OK(bl_dns_open(&options, &made));
     YIELD(made);
     bl_dns_close(made);
@@ -177,7 +153,7 @@ TEST(an_address_has_names, (dns)) {
 TEST(a_server_that_does_not_answer, (server)) {
     bl_dns *dns = NULL;
     bl_dns_record *records = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     options.timeout = MS(20);
     REQUIRE_OK(bl_dns_open(&options, &dns));
     CHECK_ERR(bl_dns_query(dns, "silent.test", BL_DNS_MX, &records),
@@ -256,7 +232,7 @@ TEST(cancelled_or_without_memory_nothing_leaks, (server),
         { "1.2.0.192.in-addr.arpa", BL_DNS_PTR },
     };
     bl_dns *dns = NULL;
-    bl_dns_options options = options_for(server);
+    bl_dns_options options = server_options(server);
     /* The server is injected into as well, and then nobody answers. */
     if (t_injected()) options.timeout = MS(10);
     if (bl_dns_open(&options, &dns) < 0) return;
