@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,27 +164,16 @@ const struct bl__dns_host *bl__dns_hosts_find(const struct bl__dns_hosts *hosts,
     return strcasecmp(host->name, name) == 0 ? host : NULL;
 }
 
-static bool hosts_has_host(const bl_addr *a, const bl_addr *b) {
-    if (a->storage.ss_family != b->storage.ss_family) return false;
-    if (a->storage.ss_family == AF_INET) {
-        const struct sockaddr_in *left = (const void *)&a->storage;
-        const struct sockaddr_in *right = (const void *)&b->storage;
-        return left->sin_addr.s_addr == right->sin_addr.s_addr;
-    }
-    const struct sockaddr_in6 *left = (const void *)&a->storage;
-    const struct sockaddr_in6 *right = (const void *)&b->storage;
-    return left->sin6_scope_id == right->sin6_scope_id &&
-           IN6_ARE_ADDR_EQUAL(&left->sin6_addr, &right->sin6_addr);
-}
-
 /* Returns the entry of `address` that stands first in the file, or NULL. */
 const struct bl__dns_host *bl__dns_hosts_find_address(
     const struct bl__dns_hosts *hosts, const bl_addr *address) {
     const struct bl__dns_host *first = NULL;
+    bl_addr portless = *address;
+    bl__dns_set_port(&portless, 0);
     for (size_t i = 0; i < hosts->count; i++) {
         const struct bl__dns_host *host = &hosts->items[i];
         if (first != NULL && first->order < host->order) continue;
-        if (hosts_has_host(&host->address, address)) first = host;
+        if (bl_addr_is_equal(&host->address, &portless)) first = host;
     }
     return first;
 }
