@@ -29,15 +29,15 @@ TEST(a_file_is_read_to_its_end, (t_tmpdir)) {
     char *content;
     size_t bytes;
     put_text(path, "hello");
-    CHECK_OK(bl_file_read_whole(path, 5, &content, &bytes));
+    REQUIRE_OK(bl_file_read_whole(path, 5, &content, &bytes));
     CHECK_EQ(bytes, 5u);
     CHECK_STR(content, "hello");
     bl_free(content);
-    CHECK_OK(bl_file_read_whole(path, SIZE_MAX, &content, &bytes));
+    REQUIRE_OK(bl_file_read_whole(path, SIZE_MAX, &content, &bytes));
     CHECK_STR(content, "hello");
     bl_free(content);
     put_text(path, "");
-    CHECK_OK(bl_file_read_whole(path, 0, &content, &bytes));
+    REQUIRE_OK(bl_file_read_whole(path, 0, &content, &bytes));
     CHECK_EQ(bytes, 0u);
     CHECK_STR(content, "");
     bl_free(content);
@@ -62,7 +62,8 @@ TEST(a_file_that_is_too_long_is_an_error_and_not_cut, (t_tmpdir)) {
 TEST(a_file_that_does_not_tell_its_size_is_read_all_the_same) {
     char *content;
     size_t bytes;
-    CHECK_OK(bl_file_read_whole("/proc/self/smaps", 1 << 24, &content, &bytes));
+    REQUIRE_OK(
+        bl_file_read_whole("/proc/self/smaps", 1 << 24, &content, &bytes));
     CHECK_GT(bytes, 4096u);
     CHECK_EQ(strlen(content), bytes);
     CHECK_CONTAINS(content, "VmFlags");
