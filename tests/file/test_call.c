@@ -217,6 +217,7 @@ static int child_uses_files(void *arg) {
 
 TEST(a_forked_child_uses_a_loop_of_its_own) {
     bl_file_info info;
+    if (has_thread_sanitizer()) t_skip("no threads behind a fork of a task");
     CHECK_OK(bl_file_stat("/", &info));
     CHECK_EQ(in_child(child_uses_files, NULL), 0);
     CHECK_OK(bl_file_stat("/", &info));
