@@ -84,7 +84,8 @@ FIXTURE_DECL(struct server *, server);
 
 /*
  * Options with this server alone, and with no file.  It has more time than any
- * test takes, however slow the machine is.
+ * test takes, however slow the machine is; but little where the server, which
+ * is injected into as well, may never answer.
  */
 bl_dns_options server_options(const struct server *server);
 

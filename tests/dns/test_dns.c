@@ -198,7 +198,7 @@ TEST(while_nobody_asks_nothing_is_watched, (server)) {
 
 /* ---- many at once -------------------------------------------------------- */
 
-TEST(a_thousand_at_once, (server)) {
+TEST(a_thousand_at_once, (server), .tags = "large") {
     static struct asking askings[MANY];
     bl_dns *dns = dns_for(server);
     BL_GROUP_SCOPED(group);
