@@ -2,7 +2,7 @@
 /*
  * tests/dns/test_dns.c - opening and closing, many at once, leaving early
  *
- *     Legs: sweep threads valgrind
+ *     Legs: threads valgrind
  */
 #include <belay/test.h>
 

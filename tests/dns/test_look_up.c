@@ -2,7 +2,7 @@
 /*
  * tests/dns/test_look_up.c - names to addresses
  *
- *     Legs: sweep threads valgrind
+ *     Legs: threads valgrind
  */
 #include <belay/test.h>
 
