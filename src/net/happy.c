@@ -18,6 +18,7 @@
 #include <belay/scope.h>
 #include <belay/sync.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,7 +157,12 @@ int bl__happy_connect(const char *name, bl_addr *addresses, size_t count,
     }
     if (rc < 0) return rc;
     if (start_rc < 0) return start_rc;
-    BL__ASSERT(happy.rc < 0);
+    if (happy.rc == 0) {
+        return BL_ERR(-ECONNABORTED,
+                      "connecting to %s: its attempts were "
+                      "cancelled, but not the whole",
+                      name);
+    }
     if (count == 1) return BL_ERR(happy.rc, "cannot connect to %s", happy.text);
     return BL_ERR(happy.rc, "cannot connect to %s: %s", name, happy.text);
 }

@@ -7,6 +7,7 @@
  */
 #include <belay/test.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static int attempt(void *context, const bl_addr *address, bl_stream **stream) {
         note("-%u", (unsigned)bl_addr_port(address));
         return rc;
     }
+    if (line->rc == BL_ECANCELED) bl_task_cancel(bl_task_current());
     if (line->rc < 0) return line->rc;
     rc = bl_mem_pair(0, ends);
     if (rc < 0) return rc;
@@ -130,6 +132,14 @@ TEST(when_all_fail_the_last_failure_counts_and_all_are_named) {
     CHECK_CONTAINS(text, "here:1");
     CHECK_CONTAINS(text, "[::1]:0");
     CHECK_CONTAINS(text, "127.0.0.1:1");
+}
+
+TEST(attempts_that_were_cancelled_alone_are_a_failure) {
+    static const struct line lines[] = { { BL_MS(10), BL_ECANCELED } };
+    bl_stream *stream = NULL;
+    script = lines;
+    CHECK_ERR(race("4", 0, &stream), -ECONNABORTED);
+    CHECK(stream == NULL);
 }
 
 TEST(a_time_limit_ends_the_race, .tags = "order") {
