@@ -8,6 +8,7 @@ lines of shell that pass, fail, crash, hang and keep silent.
 import importlib.machinery
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,13 @@ class Judge(unittest.TestCase):
     def test_all_skipped(self):
         self.assertEqual(self.judged("echo '0 passed, 0 failed, 2 skipped'"),
                          ("0 passed, 0 failed, 2 skipped", None))
+
+    def test_ignored_signals_are_not_inherited(self):
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+        self.assertEqual(self.judged("kill -INT $$; echo '1 passed, 0 failed'"),
+                         ("0 passed, 1 failed",
+                          "killed by SIGINT, no closing line"))
 
     def test_failing(self):
         self.assertEqual(self.judged("echo '3 passed, 2 failed'; exit 1"),
