@@ -243,11 +243,11 @@ TEST(batches_are_sent_and_received, (is_local)) {
             count = bl_datagram_recv_many(there, in, MANY);
             REQUIRE_GT(count, 0);
             for (int i = 0; i < count; i++) {
+                REQUIRE_EQ(in[i].length, received < 10 ? 1 : 2);
+                bytes[i][in[i].length] = '\0';
                 CHECK_EQ(atoi(bytes[i]), received);
                 bl_addr from = bl_datagram_address(here);
                 CHECK(bl_addr_is_equal(&in[i].addr, &from));
-                CHECK_EQ(in[i].length, received < 10 ? 1 : 2);
-                bytes[i][in[i].length] = '\0';
                 received++;
             }
         }
