@@ -2,7 +2,7 @@
 /*
  * tests/dns/test_dns.c - opening and closing, many at once, leaving early
  *
- *     Legs: threads valgrind
+ *     Legs: threads
  */
 #include <belay/test.h>
 

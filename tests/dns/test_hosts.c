@@ -2,7 +2,7 @@
 /*
  * tests/dns/test_hosts.c - names from the hosts file
  *
- *     Legs: sweep threads valgrind
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 

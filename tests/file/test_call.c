@@ -6,7 +6,7 @@
  * A read from an empty pipe is an operation that takes as long as a test
  * wants; no public call would give a pipe to a thread.
  *
- *     Legs: threads valgrind
+ *     Legs: threads
  */
 #include <belay/test.h>
 

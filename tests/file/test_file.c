@@ -5,7 +5,7 @@
  * What a call did is looked up with plain system calls.  The tests run by the
  * driver of the command line; what must not depend on it runs by both.
  *
- *     Legs: sweep valgrind threads
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 

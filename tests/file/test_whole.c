@@ -7,7 +7,7 @@
  * checkpoint: afterwards there is the old content or the new, and no other
  * file.
  *
- *     Legs: sweep valgrind
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

@@ -8,7 +8,7 @@
  * them, that is blocking, unless a test says otherwise: nothing here may block
  * the loop for that.
  *
- *     Legs: sweep valgrind
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

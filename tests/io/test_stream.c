@@ -6,7 +6,7 @@
  * One side is a stream, used by tasks; the other is a plain socket, used by the
  * test itself, so that it is known what was sent and what has come.
  *
- *     Legs: sweep threads valgrind
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 

@@ -7,7 +7,7 @@
  * counters deliver inside the sender's call, so a `wait` of no time at all
  * finds what was sent before it.
  *
- *     Legs: threads valgrind
+ *     Legs: threads
  */
 #include <belay/test.h>
 #include <fcntl.h>

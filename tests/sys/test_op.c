@@ -4,8 +4,6 @@
  *
  * What can be told without blocking is asked of both carriers, which have to
  * give the same answers.  Pipes stand for files that take their time.
- *
- *     Legs: valgrind
  */
 #include <belay/test.h>
 
