@@ -185,7 +185,7 @@ TEST(without_memory_or_descriptors_nothing_is_asked, (server)) {
     bl_dns_close(dns);
 }
 
-TEST(while_nobody_asks_nothing_is_watched, (server)) {
+TEST(while_nobody_asks_nothing_is_watched, (server), .tags = "order") {
     uint64_t before = watches();
     bl_dns *dns = dns_for(server);
     struct asking asking = { .dns = dns, .name = "one.test" };
@@ -300,7 +300,7 @@ TEST(one_leaves_and_the_others_stay, (server)) {
     bl_dns_close(dns);
 }
 
-TEST(closing_sends_those_who_wait_away, (server)) {
+TEST(closing_sends_those_who_wait_away, (server), .tags = "order") {
     bl_dns *dns = NULL;
     bl_dns_options options = server_options(server);
     struct asking asked = { .name = "silent.test" };

@@ -717,7 +717,8 @@ TEST(closing_a_loop_that_runs_ends_the_process, .no_loop = true,
 
 /* Blocking is one call: a look without waiting in front of it would find
  * nothing, and is needed only by those who have to know that it is quiet. */
-TEST(an_idle_loop_asks_the_kernel_once, .clock = T_CLOCK_REAL) {
+TEST(an_idle_loop_asks_the_kernel_once, .clock = T_CLOCK_REAL,
+     .tags = "order") {
     bl_loop_info before;
     bl_loop_info after;
     bl_watch watch;

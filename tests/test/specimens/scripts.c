@@ -16,7 +16,7 @@ static void begin(bl_stream *stream) {
     CHECK_OK(bl_stream_read_exactly(stream, bytes, 4, NULL));
 }
 
-TEST(says_the_wrong_thing) {
+TEST(says_the_wrong_thing, .tags = "order") {
     BL_GROUP_SCOPED(group);
     bl_stream *stream = t_peer(&group, talk);
     begin(stream);
@@ -45,7 +45,7 @@ TEST(is_cancelled) {
 
 static const bl_test_step brief[] = { T_EXPECT_END() };
 
-TEST(says_too_much) {
+TEST(says_too_much, .tags = "order") {
     BL_GROUP_SCOPED(group);
     bl_stream *stream = t_peer(&group, brief);
     CHECK_OK(bl_stream_write_all(stream, "and\n", 4, NULL));
