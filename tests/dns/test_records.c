@@ -2,7 +2,7 @@
 /*
  * tests/dns/test_records.c - SRV, MX, TXT and PTR
  *
- *     Legs: sweep threads valgrind
+ *     Legs: threads valgrind
  */
 #include <belay/test.h>
 

@@ -2,7 +2,7 @@
 /*
  * tests/file/test_dir.c - going through the names in a directory
  *
- *     Legs: sweep valgrind
+ *     Legs: valgrind
  */
 #include <belay/test.h>
 
