@@ -215,7 +215,7 @@ static int child_uses_files(void *arg) {
     return bl_run(asks_about, &polls) == 0 ? 0 : 1;
 }
 
-TEST(a_forked_child_uses_a_loop_of_its_own) {
+TEST(a_forked_child_uses_a_loop_of_its_own, .tags = "native") {
     bl_file_info info;
     if (has_thread_sanitizer()) t_skip("no threads behind a fork of a task");
     CHECK_OK(bl_file_stat("/", &info));

@@ -343,7 +343,7 @@ TEST(a_stop_before_the_start_serves_nobody) {
 
 /* ---- bad peers --------------------------------------------------------- */
 
-TEST(peers_that_misbehave_do_not_keep_the_server) {
+TEST(peers_that_misbehave_do_not_keep_the_server, .tags = "native") {
     struct house house;
     bl_group group = BL__ZEROED;
     REQUIRE_OK(bl_group_enter(&group));

@@ -374,7 +374,7 @@ static void run_shift_without_threads(void *arg) {
     run_shift(arg);
 }
 
-TEST(without_a_thread_nothing_runs) {
+TEST(without_a_thread_nothing_runs, .tags = "native") {
     atomic_int runs = 0;
     struct shift shift = { .fn = must_not_run, .arg = &runs };
     shift.options = (bl_workers_options){ .size = sizeof shift.options };

@@ -200,7 +200,7 @@ static int hires_too_many(void *arg) {
     return runs == 2 ? 0 : 7;
 }
 
-TEST(a_thread_that_cannot_be_started_ends_those_that_were) {
+TEST(a_thread_that_cannot_be_started_ends_those_that_were, .tags = "native") {
     if (geteuid() != 0) t_skip("a limit of processes needs a user of its own");
     CHECK_EQ(in_child(hires_too_many, NULL), 0);
 }
