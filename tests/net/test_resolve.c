@@ -67,6 +67,12 @@ static int resolve_local(void *arg) {
     return 0;
 }
 
+static uint64_t jobs(void) {
+    bl_loop_info info;
+    bl_loop_get_info(bl_loop_running(), &info);
+    return info.thread_jobs;
+}
+
 TEST(a_cancelled_look_up_is_left_to_itself) {
     int rc = 1;
     BL_GROUP_SCOPED(group);
@@ -75,6 +81,7 @@ TEST(a_cancelled_look_up_is_left_to_itself) {
     bl_group_cancel(&group);
     CHECK_OK(bl_group_exit(&group, 0));
     CHECK(rc == 0 || rc == BL_ECANCELED);
+    REQUIRE_EVENTUALLY(jobs() == 0, SEC(60)); /* it ends by itself */
 }
 
 TEST(in_a_cancelled_scope_nothing_is_looked_up) {
