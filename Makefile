@@ -30,9 +30,10 @@ need-build need-demo need-test need-bench need-check need-docs: need-%:
 	@sh tools/bootstrap $*
 	@mkdir -p build
 
-build: need-build ## the library, tests, examples and benchmarks (PRESET=release)
+build: need-build ## everything, and the program build/belay (PRESET=release)
 	@$(call configure,$(PRESET))
 	@$(call compile,$(PRESET))
+	@ln -sf $(PRESET)/cli/belay build/belay
 
 demo: need-demo ## build and run the demonstration (ARGS="...")
 	@$(call configure,release)
@@ -55,7 +56,7 @@ check: need-check ## formatting, tidy, and the tests of the tools
 	@$(PYTHON) tools/run_tests style
 
 format: need-check ## lay out every C file
-	@find include src tests examples bench -name '*.[ch]' -print0 | \
+	@find include src tests examples bench cli -name '*.[ch]' -print0 | \
 	    xargs -0 clang-format-14 -i
 
 lint: need-test ## clang-tidy over the library (slow)
