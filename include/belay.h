@@ -17,6 +17,7 @@
 #include <belay/loop.h>
 #include <belay/mem.h>
 #include <belay/net.h>
+#include <belay/notify.h>
 #include <belay/park.h>
 #include <belay/probe.h>
 #include <belay/queue.h>

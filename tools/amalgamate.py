@@ -23,7 +23,8 @@ import sys
 
 import ctext
 
-LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "file", "inspect")
+LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "file", "svc",
+          "inspect")
 
 # Public headers of libraries beyond the core, by their stem.
 BEYOND = {"test", "dns", "tls", "http", "service", "process"}

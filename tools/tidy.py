@@ -44,6 +44,8 @@ PRIVATE = {
 # Single private headers that a layer may include besides.
 PRIVATE_FILES = {
     "net": {"sys/seam.h"},  # its system calls can be made to fail, as io's
+    # Likewise; and a broken pipe must not kill who says that it is ready.
+    "svc": {"sys/seam.h", "io/fd.h"},
     "test": {"sys/driver.h"},  # the simulated driver implements its table
 }
 
@@ -78,6 +80,8 @@ HEADER_LAYER = {
     "frame": "io",
     "process": "proc",
     "service": "svc",
+    "notify": "svc",
+    "app": "svc",
 }
 
 # Layers below that implement a part of a header, and so include it.
