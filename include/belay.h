@@ -25,6 +25,7 @@
 #include <belay/scope.h>
 #include <belay/select.h>
 #include <belay/serve.h>
+#include <belay/signal.h>
 #include <belay/stream.h>
 #include <belay/sync.h>
 #include <belay/task.h>

@@ -23,11 +23,11 @@ import sys
 
 import ctext
 
-LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "file", "svc",
-          "inspect")
+LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "proc", "file",
+          "svc", "inspect")
 
 # Public headers of libraries beyond the core, by their stem.
-BEYOND = {"test", "dns", "tls", "http", "service", "process"}
+BEYOND = {"test", "dns", "tls", "http", "service"}
 
 # Sources that not every build has, with the condition of those that do.
 GUARDS = {

@@ -60,7 +60,6 @@ RANK = {name: rank for rank, names in enumerate((
 HEADER_LAYER = {
     "probe": "base",
     "error": "base",  # the codes and trees; the slot is the task's
-    "signal": "loop",
     "group": "task",
     "scope": "task",
     "park": "task",
@@ -79,6 +78,7 @@ HEADER_LAYER = {
     "writer": "io",
     "frame": "io",
     "process": "proc",
+    "signal": "proc",  # a stream of events; the handler itself is sys's
     "service": "svc",
     "notify": "svc",
     "app": "svc",

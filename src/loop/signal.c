@@ -7,19 +7,18 @@
  * The third restores the default and raises the signal again right in the
  * handler, since it comes when the loop is stuck.
  *
- * Handlers are installed on the main thread only, only where the default
- * stood, and restored only where they are still ours.  A forked child, which
- * has left the loop, has none.
+ * Signals are taken on the main thread only, and only where the default stood.
+ * A loop is a fallback among those who watch signals (sys/signals.h): what the
+ * program subscribes to with <belay/signal.h> comes to the loop no more, for as
+ * long as it does.  A forked child, which has left the loop, has no handlers.
  */
-#include <errno.h>
-#include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "loop/loop.h"
+#include "sys/signals.h"
 
 enum {
     KIND_COUNT = 3,
@@ -29,11 +28,10 @@ enum {
 static const int numbers[KIND_COUNT] = { SIGINT, SIGTERM, SIGQUIT };
 
 static _Atomic(bl_loop *) owner;
-static bool is_installed[KIND_COUNT];
+static struct bl__signal_watcher owner_watcher;
 static atomic_uint termination_count; /* seen by the handler */
 static atomic_int termination_number; /* the last of them */
 static atomic_uint quit_count;
-static atomic_uint handler_count; /* threads that are in on_signal now */
 static unsigned terminations_delivered;
 static unsigned quits_delivered;
 
@@ -43,9 +41,10 @@ static void die_of(int number) {
     raise(number); /* takes effect when the handler returns */
 }
 
-static void on_signal(int number) {
-    int saved_errno = errno;
-    atomic_fetch_add(&handler_count, 1);
+static void on_signal(struct bl__signal_watcher *watcher, int number,
+                      const siginfo_t *info) {
+    (void)watcher;
+    (void)info;
     if (number == SIGQUIT) {
         atomic_fetch_add(&quit_count, 1);
     } else {
@@ -55,8 +54,6 @@ static void on_signal(int number) {
     }
     bl_loop *loop = atomic_load(&owner);
     if (loop != NULL) bl__wake(loop);
-    atomic_fetch_sub(&handler_count, 1);
-    errno = saved_errno;
 }
 
 static bool is_main_thread(void) {
@@ -72,52 +69,31 @@ int bl__signals_install(bl_loop *loop) {
     atomic_store(&quit_count, 0);
     terminations_delivered = 0;
     quits_delivered = 0;
+    uint64_t set = 0;
     for (int i = 0; i < KIND_COUNT; i++) {
-        struct sigaction current;
-        is_installed[i] = false;
-        if (sigaction(numbers[i], NULL, &current) < 0) continue;
-        if (current.sa_flags & SA_SIGINFO) continue;
-        if (current.sa_handler != SIG_DFL) continue;
-
-        struct sigaction action = { .sa_handler = on_signal };
-        action.sa_flags = SA_RESTART | SA_ONSTACK;
-        sigemptyset(&action.sa_mask);
-        is_installed[i] = sigaction(numbers[i], &action, NULL) == 0;
+        if (bl__signal_is_default(numbers[i])) {
+            set |= bl__signal_bit(numbers[i]);
+        }
     }
+    owner_watcher.on_signal = on_signal;
+    owner_watcher.is_fallback = true;
+    int rc = bl__signals_watch(&owner_watcher, set);
+    BL__ASSERT(rc == 0); /* anybody may handle these three */
     loop->owns_signals = true;
     return 0;
-}
-
-/* Puts the default back where the handler is still ours. */
-static void uninstall(void) {
-    for (int i = 0; i < KIND_COUNT; i++) {
-        struct sigaction current;
-        if (!is_installed[i]) continue;
-        is_installed[i] = false;
-        if (sigaction(numbers[i], NULL, &current) < 0) continue;
-        if (current.sa_flags & SA_SIGINFO) continue;
-        if (current.sa_handler != on_signal) continue;
-
-        struct sigaction action = { .sa_handler = SIG_DFL };
-        sigaction(numbers[i], &action, NULL);
-    }
 }
 
 void bl__signals_restore(bl_loop *loop) {
     if (!loop->owns_signals) return;
     loop->owns_signals = false;
-    uninstall();
+    bl__signals_unwatch(&owner_watcher);
     BL__ASSERT(atomic_load(&owner) == loop);
     atomic_store(&owner, NULL);
-    /* The signal may have come to another thread, which has the loop still. */
-    while (atomic_load(&handler_count) > 0)
-        sched_yield();
 }
 
 void bl__signals_forget(void) {
     atomic_store(&owner, NULL);
-    atomic_store(&handler_count, 0); /* those threads are not here */
-    uninstall();
+    bl__signals_abandon();
 }
 
 void bl__signals_deliver(bl_loop *loop) {
