@@ -7,7 +7,7 @@
 
 #include <belay/test.h>
 
-#include "test/strategy.h"
+#include "test/explore/strategy.h"
 
 /* What gets a process of its own. */
 enum bl__isolation {

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "test/stage.h"
+#include "test/child/stage.h"
 
 enum {
     SHOWN_FAILURES_MAX = 20,

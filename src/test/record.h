@@ -16,7 +16,7 @@
 
 #include <belay/test.h>
 
-#include "test/strategy.h"
+#include "test/explore/strategy.h"
 #include "test/text.h"
 
 struct bl__test_case;

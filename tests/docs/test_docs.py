@@ -205,9 +205,18 @@ class Documents(unittest.TestCase):
             text = file.read()
         start = text.index("## Where to find what")
         told = text[start:text.index("\n## ", start + 1)]
-        mapped = set(re.findall(r"`([a-z_]+)`", told))
-        there = {name[:-2] for name in os.listdir(
-            os.path.join(ROOT, "src/test")) if name.endswith(".c")}
+        mapped, room = set(), ""
+        for row in told.splitlines():
+            head = re.match(r"\| \*\*`(?:src/test/)?(.*)`\*\*", row)
+            if head:
+                room = head.group(1)
+            elif row.startswith("|"):
+                mapped |= {room + name
+                           for name in re.findall(r"`([a-z_]+)`", row)}
+        top = os.path.join(ROOT, "src/test")
+        there = {os.path.relpath(os.path.join(folder, name), top)[:-2]
+                 for folder, _, names in os.walk(top)
+                 for name in names if name.endswith(".c")}
         self.assertEqual(mapped, there)
 
     def test_every_guide_is_in_the_index(self):

@@ -7,7 +7,7 @@
 
 #include <belay/test.h>
 
-#include "test/clean.h"
+#include "test/report/clean.h"
 
 /* What a function writes to a file, which the caller frees. */
 static char *written_lines(const char *indent, const char *text) {

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "test/strategy.h"
+#include "test/explore/strategy.h"
 
 #include <belay/test.h>
 

@@ -2,7 +2,7 @@
 /*
  * test/test_input.c - the inputs of a FUZZ test
  */
-#include "test/input.h"
+#include "test/explore/input.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "test/explore/shrink.h"
 #include "test/random.h"
-#include "test/shrink.h"
 #include "test/subrun.h"
 
 #define BUGS SPECIMEN("bugs")

@@ -2,7 +2,7 @@
 /*
  * test/test_token.c - the choices of a run, as a text that can be pasted
  */
-#include "test/token.h"
+#include "test/explore/token.h"
 
 #include <belay/test.h>
 
