@@ -106,6 +106,19 @@ enum {
     BL_EDNS_MALFORMED = -10106 /* the answer breaks the protocol */
 };
 
+/* Codes of <belay/http.h>: -10201 and below. */
+enum {
+    BL_EHTTP_MALFORMED = -10201, /* not HTTP, or open to two readings */
+    BL_EHTTP_VERSION = -10202,   /* neither HTTP/1.0 nor HTTP/1.1 */
+    BL_EHTTP_METHOD = -10203,    /* a method that is not known */
+    BL_EHTTP_CODING = -10204,    /* a transfer coding besides chunked */
+    BL_EHTTP_TARGET_SIZE = -10205,
+    BL_EHTTP_HEAD_SIZE = -10206, /* or too many fields */
+    BL_EHTTP_BODY_SIZE = -10207,
+    BL_EHTTP_TRUNCATED = -10208, /* the peer closed in the middle */
+    BL_EHTTP_EXPECT = -10209     /* an expectation that is not known */
+};
+
 /*
  * Returns the code's name, such as "BL_ECLOSING", or "BL_E?" if it has none.
  */

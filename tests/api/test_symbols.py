@@ -89,18 +89,35 @@ class Symbols(unittest.TestCase):
                           if not name.startswith("bl_")}, set())
 
 
-class DnsSymbols(unittest.TestCase):
-    """The library beside the core shows its header, and nothing else."""
+def functions_of(*headers):
+    """The functions that some public headers declare."""
+    names = set()
+    for header in headers:
+        with open(header, encoding="utf-8") as file:
+            names |= {item.name for item in ctext.items(file.read())
+                      if item.kind == "function"}
+    return names
 
-    def test_what_is_there_is_declared(self):
-        library = os.path.join(BUILD, "libbelay-dns.so")
-        if not os.path.exists(library):
-            self.skipTest("belay-dns is not built: c-ares is missing")
-        with open(os.path.join(INCLUDE, "belay", "dns.h"),
-                  encoding="utf-8") as file:
-            names = {item.name for item in ctext.items(file.read())
-                     if item.kind == "function"}
-        self.assertEqual(exported(library), names)
+
+class SideLibraries(unittest.TestCase):
+    """A library beside the core shows its headers, and nothing else."""
+
+    def library(self, name, lacking):
+        path = os.path.join(BUILD, f"libbelay-{name}.so")
+        if not os.path.exists(path):
+            self.skipTest(f"belay-{name} is not built: {lacking} is missing")
+        return path
+
+    def test_dns(self):
+        library = self.library("dns", "c-ares")
+        header = os.path.join(INCLUDE, "belay", "dns.h")
+        self.assertEqual(exported(library), functions_of(header))
+
+    def test_http(self):
+        library = self.library("http", "a parser")
+        folder = os.path.join(INCLUDE, "belay", "http")
+        headers = [os.path.join(folder, name) for name in os.listdir(folder)]
+        self.assertEqual(exported(library), functions_of(*headers))
 
 
 PROBE = """

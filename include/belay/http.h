@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * belay/http.h - HTTP/1.1: all of the library belay-http
+ *
+ * Link belay-http (pkg-config belay-http, CMake belay::http).
+ */
+#ifndef BELAY_HTTP_H
+#define BELAY_HTTP_H
+
+#include <belay/http/message.h>
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http/input.c - the buffer that messages are read into
+ */
+#include "http/http.h"
+
+bl_ssize bl__http_input_fill(bl__http_input *input) {
+    BL__ASSERT(input->pin <= input->start);
+    BL__ASSERT(input->start <= input->end);
+    BL__ASSERT(input->end <= input->capacity);
+    size_t buffered = bl__http_input_count(input);
+    if (buffered == 0) {
+        input->start = input->pin;
+        input->end = input->pin;
+    } else if (input->end == input->capacity && input->start > input->pin) {
+        memmove(input->bytes + input->pin, input->bytes + input->start,
+                buffered);
+        input->start = input->pin;
+        input->end = input->pin + buffered;
+    }
+    size_t room = input->capacity - input->end;
+    if (room == 0) return BL_EMSGSIZE;
+    bl_ssize count =
+        bl_stream_read(input->stream, input->bytes + input->end, room);
+    if (count > 0) input->end += (size_t)count;
+    return count;
+}
