@@ -2,26 +2,57 @@
 /*
  * bench/net_echo.c - what a server of ours costs per request
  *
- * It is written as the guide shows it: bl_serve, a task and a buffer per
- * connection, everything compiled in.
+ * It is written as the guide shows it: bl_serve, a task per connection,
+ * everything compiled in.
  */
 #include <belay.h>
 
 #include "peers/net_load.h"
 
-/* A buffer of this size is too much for a stack that 1,000 tasks have. */
-static int echo(bl_connection *connection) {
-    char *buffer = bl_alloc(NET_BYTES_MAX);
+/*
+ * Buffers of this size are too much for connections that are idle, so each is
+ * lent to one that has something to read: the one used last first.
+ */
+struct buffer {
+    struct buffer *next;
+    char bytes[NET_BYTES_MAX];
+};
+
+static struct buffer *free_buffers;
+
+static struct buffer *buffer_take(void) {
+    struct buffer *buffer = free_buffers;
+    if (buffer == NULL) return bl_alloc(sizeof *buffer);
+    free_buffers = buffer->next;
+    return buffer;
+}
+
+static void buffer_give(struct buffer *buffer) {
+    buffer->next = free_buffers;
+    free_buffers = buffer;
+}
+
+/* Echoes what has come.  Returns how much, 0 at the end. */
+static bl_ssize echo_some(bl_stream *stream) {
+    struct buffer *buffer = buffer_take();
     if (buffer == NULL) return BL_ENOMEM;
-    bl_stream *stream = connection->stream;
-    bl_ssize count;
-    int rc = 0;
-    while ((count = bl_stream_read(stream, buffer, NET_BYTES_MAX)) > 0) {
-        rc = bl_stream_write_all(stream, buffer, (size_t)count, NULL);
-        if (rc < 0) break;
+    bl_ssize count = bl_stream_read(stream, buffer->bytes, NET_BYTES_MAX);
+    if (count > 0) {
+        int rc =
+            bl_stream_write_all(stream, buffer->bytes, (size_t)count, NULL);
+        if (rc < 0) count = rc;
     }
-    bl_free(buffer);
-    return count < 0 ? (int)count : rc;
+    buffer_give(buffer);
+    return count;
+}
+
+static int echo(bl_connection *connection) {
+    bl_ssize count;
+    do {
+        count = bl_stream_wait(connection->stream, BL_READABLE);
+        if (count == 0) count = echo_some(connection->stream);
+    } while (count > 0);
+    return (int)count;
 }
 
 static int serve_tcp(const bl_addr *any) {
