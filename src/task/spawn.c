@@ -12,7 +12,6 @@
 #include "task/switch.h"
 #include "task/task.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -91,9 +90,7 @@ static int spawn(bl_group *group, bl_task_fn *fn, void *arg,
     struct bl__stack *stack = bl__stack_get(&sched->stacks, stack_bytes);
     if (stack == NULL) return BL_ENOMEM;
     bl_task *task = bl__task_init(sched, stack, fn, arg, options->copy_bytes);
-    if (options->name != NULL) {
-        snprintf(task->name, sizeof task->name, "%s", options->name);
-    }
+    if (options->name != NULL) bl__task_name(task, options->name);
     adopt(group, task, site, options->is_daemon);
     if (handle != NULL) *handle = bl_task_ref(task);
     return 0;

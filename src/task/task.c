@@ -305,10 +305,16 @@ const char *bl_task_name(const bl_task *task) {
     return name[0] != '\0' ? name : "task";
 }
 
+void bl__task_name(bl_task *task, const char *name) {
+    const size_t last = sizeof task->name - 1;
+    size_t length = name != NULL ? strnlen(name, last) : 0;
+    if (length > 0) memcpy(task->name, name, length);
+    task->name[length] = '\0';
+}
+
 void bl_task_set_name(const char *name) {
     bl_task *task = bl__task_current();
-    if (task == NULL) return;
-    snprintf(task->name, sizeof task->name, "%s", name != NULL ? name : "");
+    if (task != NULL) bl__task_name(task, name);
 }
 
 const char *bl_task_site(const bl_task *task) {

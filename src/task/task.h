@@ -176,6 +176,8 @@ bool bl__sched_settle(bl_loop *loop);
 bl_task *bl__task_init(struct bl__sched *sched, struct bl__stack *stack,
                        bl_task_fn *fn, void *arg, size_t copy_bytes);
 bl_error **bl__error_slot(void);
+/* Copies as much of `name` as there is room for; NULL is "". */
+void bl__task_name(bl_task *task, const char *name);
 size_t bl__task_path(char *buffer, size_t bytes);
 size_t bl__task_path_of(const bl_task *task, char *buffer, size_t bytes);
 /* The error object for `rc` of `task`: its slot's, or a bare one. */
