@@ -43,7 +43,8 @@ PRIVATE = {
 
 # Single private headers that a layer may include besides.
 PRIVATE_FILES = {
-    "net": {"sys/seam.h"},  # its system calls can be made to fail, as io's
+    "net": {"sys/seam.h",  # its system calls can be made to fail, as io's
+            "io/socket.h"},  # a connection is accepted with its options set
     # Likewise; and a broken pipe must not kill who says that it is ready.
     "svc": {"sys/seam.h", "io/fd.h"},
     "test": {"sys/driver.h"},  # the simulated driver implements its table

@@ -31,6 +31,7 @@
 #include "base/assert.h"
 #include "base/list.h"
 #include "io/fd.h"
+#include "io/socket.h"
 #include "io/stream.h"
 #include "sys/driver.h"
 #include "sys/seam.h"
@@ -353,19 +354,22 @@ static int socket_set_nodelay(int fd, bool *is_tcp) {
 }
 
 int bl_stream_take_fd(int fd, bl_stream **stream) {
-    struct fd_stream *self;
     bool is_tcp;
     if (stream == NULL) return BL_EINVAL;
     if (bl_loop_running() == NULL) return BL_ENOLOOP;
     int rc = socket_set_nodelay(fd, &is_tcp);
-    if (rc < 0) return rc;
-    rc = fd_make(&socket_ops, fd, fd, &self);
+    return rc < 0 ? rc : bl__stream_take_socket(fd, is_tcp, stream);
+}
+
+int bl__stream_take_socket(int fd, bool is_tcp, bl_stream **stream) {
+    struct fd_stream *self;
+    int rc = fd_make(&socket_ops, fd, fd, &self);
     if (rc < 0) return rc;
 
     self->frame.is_socket = true;
     self->is_tcp = is_tcp;
     self->ready = BL_WRITABLE; /* a new one has room; if not, it says so */
-    rc = fd_start(self, BL__READING, BL_READABLE | BL_WRITABLE);
+    rc = fd_start(self, BL__READING, BL_READABLE | BL_WRITABLE | BL__SOCKET);
     if (rc < 0) {
         bl__free(self);
         return rc;

@@ -38,7 +38,7 @@ enum {
     WATCH_ROW_RECORDS = BL__HARD_OR(2, 64),
     WATCH_ROWS_MIN = BL__HARD_OR(1, 16),
     WATCH_DIRECTIONS = BL_READABLE | BL_WRITABLE,
-    WATCH_EVENTS = WATCH_DIRECTIONS | BL_EDGE | BL__HANGUP,
+    WATCH_EVENTS = WATCH_DIRECTIONS | BL_EDGE | BL__HANGUP | BL__SOCKET,
     WATCH_INTERNAL = 1 << 16 /* among the watch's _events: the loop's own */
 };
 
@@ -167,6 +167,7 @@ int bl_watch_start(bl_loop *loop, bl_watch *watch, unsigned events) {
 
     if (bl__sys_fails(BL_IO_WATCH, watch->_fd, NULL)) return -errno;
     unsigned events_before = watch->_events;
+    record->poll.is_socket = (events & BL__SOCKET) != 0;
     watch_place(watch, record, events);
     rc = record_arm(loop, record);
     if (rc < 0) {

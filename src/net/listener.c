@@ -10,6 +10,11 @@
  * A connection that was accepted, and then found no memory for its stream, is
  * kept and is the first that the next call gets.
  *
+ * A connection inherits its listener's options, so TCP's delay of small
+ * segments is turned off once, for the listener.  Whether that works is seen
+ * at the first connection; where it does not, and for a listener that came
+ * from somebody else with the delay on, each is told by itself.
+ *
  * Invariants:
  *   user != NULL <-> a task is between listener_enter and listener_leave;
  *   use->is_closed -> the listener's memory is gone.
@@ -31,6 +36,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/list.h"
+#include "io/socket.h"
 #include "net/socket.h"
 #include "sys/seam.h"
 
@@ -45,6 +51,14 @@ struct listener_use {
     bool is_closed;
 };
 
+/* What the first connection has taught about all of them. */
+enum lesson {
+    LESSON_NONE,      /* there was none yet */
+    LESSON_INHERITED, /* they come without delay */
+    LESSON_NOT_TCP,   /* they have no such option */
+    LESSON_TO_BE_TOLD /* each has to be told */
+};
+
 struct bl_listener {
     bl_watch watch;
     bl_loop *loop;
@@ -52,6 +66,7 @@ struct bl_listener {
     int fd;
     int kept_fd;   /* accepted, but not given away; -1 if there is none */
     bool is_ready; /* worth trying */
+    enum lesson lesson;
     bl_addr address;
     bool has_socket_options;
     bl_socket_options socket_options; /* of each connection */
@@ -133,11 +148,26 @@ static int listener_try(bl_listener *listener, bl_addr *peer) {
     return errno == ECANCELED ? BL_EIO : -errno;
 }
 
+static enum lesson lesson_of(int fd) {
+    int is_on = 0;
+    socklen_t length = sizeof is_on;
+    int rc = getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &is_on, &length);
+    if (rc < 0) return LESSON_NOT_TCP;
+    return is_on ? LESSON_INHERITED : LESSON_TO_BE_TOLD;
+}
+
 /* Makes a stream of the kept connection, or keeps it. */
 static int listener_give(bl_listener *listener, bl_stream **stream) {
     BL__ASSERT(listener->kept_fd >= 0);
     int fd = listener->kept_fd;
-    int rc = bl_stream_take_fd(fd, stream);
+    int rc;
+    if (listener->lesson == LESSON_NONE) listener->lesson = lesson_of(fd);
+    if (listener->lesson == LESSON_TO_BE_TOLD) {
+        rc = bl_stream_take_fd(fd, stream);
+    } else {
+        bool is_tcp = listener->lesson == LESSON_INHERITED;
+        rc = bl__stream_take_socket(fd, is_tcp, stream);
+    }
     if (rc < 0) return rc;
     if (listener->has_socket_options) {
         rc = bl_socket_set_options(fd, &listener->socket_options);
@@ -197,6 +227,8 @@ static int listener_prepare(int fd, int family,
     int rc = 0;
     if (family == AF_UNIX) return 0;
     rc = listener_set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    /* Where it fails, lesson_of finds out. */
+    BL_IGNORE(listener_set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0);
     if (rc == 0 && options->is_port_shared) {
         rc = listener_set_flag(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     }

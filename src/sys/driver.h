@@ -33,11 +33,17 @@ enum {
     BL__HANGUP = 8
 };
 
+/* Asked for with the events by who knows that it is an open socket. */
+enum {
+    BL__SOCKET = 16
+};
+
 /* One descriptor's registration; its owner keeps it in place. */
 struct bl__poll {
     int fd;
     uint32_t generation;
     unsigned armed; /* BL_READABLE | BL_WRITABLE | BL_EDGE: as last set */
+    bool is_socket; /* and open: its owner says so, and a driver need not ask */
 
     /* The rest belongs to the io_uring driver. */
     unsigned events;   /* reported by the kernel, not yet by us */

@@ -398,7 +398,7 @@ static int uring_set(struct bl__driver *driver, struct bl__poll *poll,
     struct uring_driver *self = uring_self(driver);
     if (poll->armed == 0) {
         if (events == 0) return 0;
-        int rc = uring_check_file(poll->fd);
+        int rc = poll->is_socket ? 0 : uring_check_file(poll->fd);
         if (rc < 0) return rc;
         rc = uring_know(self, poll);
         if (rc < 0) return rc;

@@ -10,11 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "support/filter.h"
 #include "support/host.h"
 #include "support/kids.h"
 #include "support/sockets.h"
@@ -124,6 +127,53 @@ TEST(without_a_descriptor_left_nothing_is_opened) {
     unlimit_descriptors();
     CHECK_ERR(rc, BL_EMFILE);
     CHECK(listener == NULL);
+}
+
+/* ---- what a connection inherits ---------------------------------------- */
+
+static bool is_delayed(const bl_stream *stream) {
+    int is_on = 0;
+    socklen_t length = sizeof is_on;
+    REQUIRE_OK(getsockopt(bl_stream_fd(stream), IPPROTO_TCP, TCP_NODELAY,
+                          &is_on, &length));
+    return !is_on;
+}
+
+/* The next connection, from a plain client that goes away at once. */
+static bl_stream *accept_plainly(bl_listener *listener) {
+    bl_stream *stream;
+    close(connect_plainly(listener));
+    REQUIRE_OK(bl_listener_accept(listener, &stream, NULL));
+    return stream;
+}
+
+TEST(no_connection_delays_small_segments_or_has_to_be_told) {
+    bl_listener *listener = listen_somewhere();
+    bl_stream *first = accept_plainly(listener);
+    CHECK(!is_delayed(first));
+    bl_stream_abort(first);
+    refuse_call(SYS_setsockopt, EPERM);
+    refuse_call(SYS_newfstatat, EPERM); /* nor does anybody ask what it is */
+    bl_stream *second = accept_plainly(listener);
+    CHECK(!is_delayed(second));
+    bl_stream_abort(second);
+    bl_listener_close(listener);
+}
+
+TEST(connections_of_anybody_elses_listener_are_told) {
+    bl_addr address = loopback();
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE_GE(fd, 0);
+    REQUIRE_OK(bind(fd, (struct sockaddr *)&address.storage, address.length));
+    REQUIRE_OK(listen(fd, 5));
+    bl_listener *listener;
+    REQUIRE_OK(bl_listener_take_fd(fd, &listener));
+    for (int i = 0; i < 2; i++) {
+        bl_stream *stream = accept_plainly(listener);
+        CHECK(!is_delayed(stream));
+        bl_stream_abort(stream);
+    }
+    bl_listener_close(listener);
 }
 
 /* ---- accepting --------------------------------------------------------- */
