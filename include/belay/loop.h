@@ -368,6 +368,7 @@ typedef struct bl_watch {
     void *_record;
     int _fd;
     unsigned _events;
+    const void *_fetch[2]; /* what the callback will touch, or NULL */
 } bl_watch;
 
 /*

@@ -44,13 +44,14 @@ struct fd_wait {
 
 struct fd_stream {
     bl_stream frame;
-    bl_watch watches[2];
-    struct fd_wait *waits[2];
+    /* What every request touches stands together. */
     unsigned ready; /* BL_READABLE, BL_WRITABLE: worth trying */
     int fds[2];     /* -1: that direction is closed */
     bool is_tcp;
     bool has_hung_up; /* or urgent bytes: a short read proves nothing */
     bool is_borrowed; /* the descriptors stay open */
+    struct fd_wait *waits[2];
+    bl_watch watches[2];
     enum bl__fd_way ways[2];
 };
 
@@ -94,6 +95,9 @@ static int fd_park(struct fd_stream *self, enum bl__direction direction) {
     BL__ASSERT(self->waits[direction] == NULL);
     bl_park_init(&wait.park, fd_nouns[direction], self, fd_wait_on_abort);
     self->waits[direction] = &wait;
+    /* A socket has one watch; for a pipe it would not be worth the while. */
+    self->watches[0]._fetch[0] = &wait;
+    self->watches[0]._fetch[1] = wait.park._task;
     self->frame.credit = BL__STREAM_CREDIT_BYTES;
     int rc = bl_park_wait(&wait.park);
     return self->frame.is_closed ? BL_ECLOSED : rc;

@@ -52,6 +52,8 @@ static BL__INLINE void bl__batch_prefetch(const bl_task *first) {
     __builtin_prefetch(sp + 192);
     __builtin_prefetch(sp + 256);
     __builtin_prefetch(sp + 320);
+    __builtin_prefetch(sp + 384);
+    __builtin_prefetch(sp + 448);
     __builtin_prefetch(second->next_ready);
 }
 
