@@ -25,8 +25,10 @@
 #include <belay/scope.h>
 #include <belay/select.h>
 #include <belay/serve.h>
+#include <belay/service.h>
 #include <belay/signal.h>
 #include <belay/stream.h>
+#include <belay/supervise.h>
 #include <belay/sync.h>
 #include <belay/task.h>
 #include <belay/thread.h>

@@ -83,6 +83,7 @@ HEADER_LAYER = {
     "service": "svc",
     "notify": "svc",
     "app": "svc",
+    "supervise": "svc",
 }
 
 # Layers below that implement a part of a header, and so include it.

@@ -119,6 +119,13 @@ enum {
     BL_EHTTP_EXPECT = -10209     /* an expectation that is not known */
 };
 
+/* Codes of <belay/service.h>: -10501 and below. */
+enum {
+    BL_ENOTREADY = -10501, /* the body ended before it was ready */
+    BL_EEXITED = -10502,   /* the body ended without having been told to */
+    BL_ESTATE = -10503     /* not in this state of the service */
+};
+
 /*
  * Returns the code's name, such as "BL_ECLOSING", or "BL_E?" if it has none.
  */
@@ -183,6 +190,15 @@ const bl_error *bl_error_current(int code);
  */
 BL_API
 bl_error *bl_error_take(int code);
+
+/*
+ * Makes `error`, which was taken or referenced before, the current error
+ * again.  Takes over the caller's reference.
+ *
+ * Returns its code; 0, with the slot emptied, for NULL.
+ */
+BL_API
+int bl_error_restore(bl_error *error);
 
 /*
  * Says that the current error was dealt with, and empties the slot.

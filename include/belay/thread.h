@@ -197,6 +197,23 @@ bool bl_thread_is_cancelled(void);
 BL_API
 bool bl_thread_workers_cancel(bl_workers *workers, const char *reason);
 
+struct bl_service;
+
+/*
+ * Asks a service (service.h) to stop, from any thread, and from a signal
+ * handler.
+ *
+ * Never blocks, and allocates nothing; asking again has no effect.  The stop
+ * begins in the next iteration of the service's loop.  A service that was never
+ * started remembers it: its first start returns BL_ECANCELED without running
+ * the body.  One that has ended already ignores it.
+ *
+ * The service must not be done meanwhile.  Unless it is told so with
+ * `stops_from_outside`, its loop does not count on this to happen.
+ */
+BL_API
+void bl_thread_service_request_stop(struct bl_service *service);
+
 /*
  * A bounded line of items between tasks of any loops, and plain threads.
  *

@@ -82,6 +82,11 @@ bl_error *bl_error_take(int code) {
     return bl__error_new_bare(code, NULL, NULL, path);
 }
 
+int bl_error_restore(bl_error *error) {
+    slot_put(error);
+    return error != NULL ? bl_error_code(error) : 0;
+}
+
 void bl_error_handled(void) {
     slot_put(NULL);
 }

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * svc/service.h - the inside of a service, shared by its files
+ *
+ *     service.c   start, stop, wait: the owner's side
+ *     keeper.c    the task that runs the body and decides what follows
+ *     escalate.c  deadlines: of a start, of the phases of a stop
+ *     body.c      what the body says: ready, alive, healthy
+ *     change.c    transitions: recorded, told to observers
+ *     request.c   being asked to stop from outside the loop
+ *     reload.c    prepare, then commit or discard
+ *     stuck.c     who is inside a service, and who does not leave
+ *     ask.c       what a service says about itself
+ *
+ * The words.  The *keeper* is the task of a service, a child of the group it
+ * was started in.  One run of the body is an *incarnation*; a keeper may see
+ * several, with delays between them.  A service has *ended* when it has no
+ * keeper.  It is *abandoned* when it was given up while its body still runs:
+ * then there is a keeper, though the state says FAILED.
+ *
+ * Invariants:
+ *   a keeper exists in STARTING, RUNNING, STOPPING and BACKOFF, and otherwise
+ *   only if the service is abandoned;
+ *   the timer is armed only in STARTING, STOPPING and BACKOFF;
+ *   nobody waits in a service that has ended.
+ */
+#ifndef BL__SVC_SERVICE_H
+#define BL__SVC_SERVICE_H
+
+#include <belay/service.h>
+
+/* Somebody who waits for a service, on his stack; his waiter's data. */
+struct bl__service_wait {
+    bl_waiter waiter;
+    bool is_served; /* or else the wait was cancelled */
+    int rc;
+    void *value;
+    bl_error *error; /* with a reference of its own */
+};
+
+/* The shortest time that a phase has. */
+#define BL__SERVICE_TICK BL_MS(1)
+
+/* change.c */
+void bl__service_enter(bl_service *service, bl_service_state to,
+                       bl_service_cause cause, int rc);
+void bl__service_enter_phase(bl_service *service, bl_service_phase phase);
+void bl__service_tell(bl_service *service, bl_service_subject subject, int rc);
+
+/* keeper.c: the function of the keeper's task, and what begins a start */
+int bl__service_keep(void *service);
+void bl__service_begin(bl_service *service, bl_service_cause cause);
+/* Hands all who wait in `line` the result. */
+void bl__service_serve(bl_service *service, bl_waitq *line, int rc);
+/* Replaces the stored result; a reference of the error is taken. */
+void bl__service_store(bl_service *service, int rc, const bl_error *error);
+
+/* escalate.c */
+void bl__service_arm(bl_service *service, bl_ns due);
+void bl__service_disarm(bl_service *service);
+void bl__service_on_timer(void *service);
+bool bl__service_stop_for(bl_service *service, bl_service_cause cause,
+                          bl_ns deadline);
+
+/* body.c: whether it may be used at all */
+int bl__service_check(const bl_service *service);
+void bl__service_lose_readiness(bl_service *service);
+/* A scope that is cancelled with the others when the stop is raised. */
+void bl__service_raise_stop(bl_service *service);
+
+/* request.c: takes requests from outside, or none any more */
+void bl__requests_open(bl_service *service);
+void bl__requests_close(bl_service *service);
+/* Returns whether one came before the first start; forgets it. */
+bool bl__requests_take(bl_service *service);
+
+/* stuck.c */
+bool bl__service_is_inside(const bl_service *service);
+void bl__service_report_stuck(const bl_service *service);
+
+#endif
