@@ -18,7 +18,7 @@
 #include "svc/restart.h"
 #include "svc/service.h"
 
-static const char until_reason[] = "the service is stopping";
+static const char until_reason[] = "the service is stopping, or has ended";
 
 int bl__service_check(const bl_service *service) {
     if (service == NULL) return BL_EINVAL;
@@ -109,13 +109,17 @@ bl_event *bl_service_stopping(bl_service *self) {
     return &self->_stopping;
 }
 
-void bl__service_raise_stop(bl_service *service) {
-    bl_event_set(&service->_stopping);
+void bl__service_cancel_until_stop(bl_service *service) {
     bl__list_each(link, &service->_until_stop) {
         struct bl__until_stop *block =
             bl__container_of(link, struct bl__until_stop, link);
         bl_scope_cancel(&block->block.scope, until_reason);
     }
+}
+
+void bl__service_raise_stop(bl_service *service) {
+    bl_event_set(&service->_stopping);
+    bl__service_cancel_until_stop(service);
 }
 
 static void until_stop_enter(struct bl__until_stop *block, bl_service *self) {

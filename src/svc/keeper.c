@@ -27,7 +27,6 @@
 #include <belay/task.h>
 
 #include "base/assert.h"
-#include "base/list.h"
 #include "svc/restart.h"
 #include "svc/service.h"
 
@@ -95,8 +94,8 @@ static int body_run(bl_service *service) {
     bl_scope_enter(&scope);
     service->_body = &scope;
     int rc = service->_run(service, service->_arg);
-    BL__ASSERT(bl__list_is_empty(&service->_until_stop));
     service->_body = NULL;
+    bl__service_cancel_until_stop(service); /* a reload, by somebody else */
     rc = bl_scope_exit(&scope, rc);
     if (rc == BL_ECANCELED && !bl_is_cancelled()) {
         rc = BL_ERR(BL_ESTRAYCANCEL,

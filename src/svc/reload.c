@@ -40,8 +40,9 @@ static int prepare_call(bl_reload *reload, bl_service *service) {
     int rc = 0;
     if (!bl__until_stop_next(&block, service, &rc)) return rc;
     rc = service->_options.prepare(service, reload);
+    bool was_called_off = rc == BL_ECANCELED;
     bl__until_stop_next(&block, service, &rc);
-    return rc;
+    return was_called_off && rc == 0 ? BL_ESHUTDOWN : rc;
 }
 
 static void prepare_failed(bl_service *service, int rc) {

@@ -65,8 +65,8 @@ bool bl__service_stop_for(bl_service *service, bl_service_cause cause,
 /* body.c: whether it may be used at all */
 int bl__service_check(const bl_service *service);
 void bl__service_lose_readiness(bl_service *service);
-/* A scope that is cancelled with the others when the stop is raised. */
 void bl__service_raise_stop(bl_service *service);
+void bl__service_cancel_until_stop(bl_service *service);
 
 /* request.c: takes requests from outside, or none any more */
 void bl__requests_open(bl_service *service);

@@ -549,3 +549,85 @@ TEST(a_failure_that_nobody_waits_for_is_an_error_of_the_group) {
     CHECK_EQ(state_of(&actor), BL_SERVICE_FAILED);
     bl_service_done(&actor.service);
 }
+
+/* ---- until the stop ------------------------------------------------------ */
+
+static int until_rc[4];
+static int sleep_long(void *arg) {
+    (void)arg;
+    return bl_sleep(SEC(3600));
+}
+
+static int run_until_stop(bl_service *self, void *arg) {
+    (void)arg;
+    int rc = bl_service_ready(self, NULL);
+    if (rc < 0) return rc;
+    BL_UNTIL_STOP(self, rc) {
+        rc = bl_sleep(SEC(3600));
+    }
+    until_rc[0] = rc;
+    until_rc[1] = bl_service_until_stop(self, sleep_long, NULL);
+    return bl_sleep(SEC(1)); /* outside nothing is cancelled */
+}
+
+TEST(a_scope_until_the_stop_is_cancelled_by_it_and_by_nothing_later) {
+    bl_service service;
+    REQUIRE_OK(bl_service_init(&service, run_until_stop, NULL, NULL));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_service_start(&service, &group, NULL));
+    until_rc[0] = until_rc[1] = 1;
+    REQUIRE_OK(bl_sleep(SEC(10)));
+    TAKES(SEC(1)) CHECK_OK(bl_service_stop(&service));
+    CHECK_EQ(until_rc[0], 0);
+    CHECK_EQ(until_rc[1], 0);
+    bl_service_done(&service);
+}
+
+TEST(a_scope_until_the_stop_passes_on_what_is_not_its_own) {
+    bl_service service;
+    REQUIRE_OK(bl_service_init(&service, run_nothing, NULL, NULL));
+    bl_scope scope;
+    bl_scope_enter(&scope);
+    bl_scope_cancel(&scope, "test");
+    CHECK_ERR(bl_service_until_stop(&service, sleep_long, NULL), BL_ECANCELED);
+    BL_IGNORE(bl_scope_exit(&scope, 0)); /* 0, as it is given */
+    int rc = 1;
+    BL_UNTIL_STOP((bl_service *)NULL, rc) {
+        t_fail("there is no service");
+    }
+    CHECK_ERR(rc, BL_EINVAL);
+    bl_service_done(&service);
+}
+
+static int leave_early(bl_service *self) {
+    int rc;
+    BL_UNTIL_STOP(self, rc) {
+        BL_SCOPE_RETURN(bl_sleep(SEC(3600)));
+    }
+    return rc;
+}
+
+static int run_leave_early(bl_service *self, void *arg) {
+    (void)arg;
+    int rc = bl_service_ready(self, NULL);
+    if (rc < 0) return rc;
+    until_rc[2] = leave_early(self);
+    BL_UNTIL_STOP(self, rc) {
+        rc = 5; /* what is not a cancellation stays */
+        break;
+    }
+    until_rc[3] = rc;
+    return 0;
+}
+
+TEST(a_scope_until_the_stop_can_be_left_early) {
+    bl_service service;
+    REQUIRE_OK(bl_service_init(&service, run_leave_early, NULL, NULL));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_service_start(&service, &group, NULL));
+    REQUIRE_OK(bl_sleep(SEC(10)));
+    CHECK_OK(bl_service_stop(&service));
+    CHECK_EQ(until_rc[2], 0);
+    CHECK_EQ(until_rc[3], 5);
+    bl_service_done(&service);
+}

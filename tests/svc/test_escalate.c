@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tests/svc/test_escalate.c - from the first word to giving up
+ *
+ * Legs: sweep
+ */
+#include <belay/test.h>
+
+#include <string.h>
+
+#include "support/actor.h"
+
+static bl_service_info info_of(const struct actor *actor) {
+    bl_service_info info;
+    bl_service_get_info(&actor->service, &info);
+    return info;
+}
+
+static void start(struct actor *actor, bl_group *group,
+                  const bl_service_options *options) {
+    REQUIRE_OK(actor_init(actor, options));
+    REQUIRE_OK(bl_service_start(&actor->service, group, NULL));
+}
+
+/* Lets an actor that ignores everything go, and ends it. */
+static void let_go(struct actor *actor) {
+    bl_event_set(&actor->release);
+    CHECK_OK(bl_sleep(MS(1)));
+    CHECK(!info_of(actor).is_abandoned);
+    CHECK_EQ(actor->inside, 0);
+    bl_service_done(&actor->service);
+}
+
+TEST(a_service_that_follows_the_event_is_never_cancelled) {
+    struct actor actor = { .cleanup_time = SEC(9) };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    TAKES(SEC(9)) CHECK_OK(bl_service_stop(&actor.service));
+    CHECK_EQ(actor.stops_seen, 1);
+    CHECK_EQ(actor.cancels_seen, 0);
+    bl_service_done(&actor.service);
+}
+
+TEST(a_service_that_ignores_the_event_is_cancelled_after_ten_seconds) {
+    struct actor actor = { .ignores_stop = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    TAKES(SEC(10)) CHECK_OK(bl_service_stop(&actor.service));
+    CHECK_EQ(actor.cancels_seen, 1);
+    CHECK_STR(actor_path(&actor), "starting>running>stopping>stopped");
+    bl_service_done(&actor.service);
+}
+
+TEST(a_service_that_ignores_both_is_given_up_after_the_grace, (t_log)) {
+    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    const bl_error *error;
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    TAKES(SEC(12)) CHECK_ERR(bl_service_stop(&actor.service), BL_ETIMEDOUT);
+    CHECK(info_of(&actor).is_abandoned);
+    CHECK_EQ(info_of(&actor).state, BL_SERVICE_FAILED);
+    CHECK_ERR(bl_service_result(&actor.service, &error), BL_ETIMEDOUT);
+    CHECK_CONTAINS(bl_error_message(error), "ignored its cancellation");
+    CHECK_CONTAINS(t_log_text(t_log), "service \"actor\" was cancelled");
+    CHECK_CONTAINS(t_log_text(t_log), "task \"actor\"");
+    CHECK_CONTAINS(t_log_text(t_log), "bl_event_wait(&actor->release)");
+    CHECK_CONTAINS(t_log_text(t_log), "support/actor.c:");
+    TAKES(0) CHECK_ERR(bl_service_stop(&actor.service), BL_ETIMEDOUT);
+    CHECK_ERR(bl_service_start(&actor.service, &group, NULL), BL_EBUSY);
+    let_go(&actor);
+    CHECK_OK(bl_group_exit(&group, 0)); /* it was told to who stopped it */
+}
+
+static void watch_returned(bl_service *service, const bl_service_change *change,
+                           void *context) {
+    (void)service;
+    if (change->subject == BL_CHANGE_RETURNED) ++*(int *)context;
+}
+
+TEST(a_body_that_comes_back_late_adds_its_error, (t_log)) {
+    struct actor actor = { .ignores_stop = true,
+                           .ignores_cancel = true,
+                           .stop_result = BL_EIO };
+    bl_service_observer observer;
+    const bl_error *error;
+    int returned = 0;
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    bl_service_observe(&actor.service, &observer, watch_returned, &returned);
+    CHECK_ERR(bl_service_stop(&actor.service), BL_ETIMEDOUT);
+    bl_event_set(&actor.release);
+    REQUIRE_OK(bl_sleep(MS(1)));
+    CHECK_EQ(returned, 1);
+    CHECK_ERR(bl_service_result(&actor.service, &error), BL_ETIMEDOUT);
+    bl_error_print(error, stderr);
+    CHECK_CONTAINS(t_log_text(t_log), "suppressed");
+    CHECK_CONTAINS(t_log_text(t_log), "BL_EIO");
+    bl_service_done(&actor.service);
+}
+
+static int run_with_children(bl_service *self, void *arg);
+
+static int wait_without_end(void *arg) {
+    BL_SHIELD(BL_SHIELD_FOREVER) {
+        BL_IGNORE(bl_event_wait(arg)); /* that is the point */
+    }
+    return 0;
+}
+
+static int run_with_children(bl_service *self, void *arg) {
+    int rc = bl_service_ready(self, NULL);
+    if (rc < 0) return rc;
+    BL_GROUP(children, rc) {
+        for (int i = 0; i < 15 && rc == 0; i++) {
+            rc = bl_spawn(children, wait_without_end, arg);
+        }
+    }
+    return rc;
+}
+
+TEST(of_many_who_are_stuck_ten_are_shown_and_the_rest_counted, (t_log)) {
+    bl_event release = BL_EVENT_INIT;
+    bl_service service;
+    REQUIRE_OK(bl_service_init(&service, run_with_children, &release, NULL));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_service_start(&service, &group, NULL));
+    CHECK_ERR(bl_service_stop(&service), BL_ETIMEDOUT);
+    CHECK_EQ(t_log_count(t_log, "  task \""), 10u);
+    CHECK_CONTAINS(t_log_text(t_log), "and 6 more tasks"); /* with its own */
+    bl_event_set(&release);
+    CHECK_OK(bl_group_exit(&group, 0));
+    bl_service_done(&service);
+}
+
+/* ---- the phases ---------------------------------------------------------- */
+
+TEST(during_the_drain_delay_it_is_not_ready_but_serves_on) {
+    struct actor actor = { .cleanup_time = SEC(1) };
+    bl_service_options options = { .size = sizeof options,
+                                   .drain_delay = SEC(5) };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, &options);
+    bl_ns began = bl_now();
+    CHECK(bl_service_begin_stop(&actor.service, BL_FOREVER));
+    CHECK_EQ(info_of(&actor).phase, BL_PHASE_DRAIN_DELAY);
+    CHECK_EQ(info_of(&actor).deadline, began + SEC(5));
+    CHECK(!bl_service_is_ready(&actor.service));
+    REQUIRE_OK(bl_sleep(SEC(4)));
+    CHECK_EQ(actor.stops_seen, 0);
+    CHECK(!bl_event_is_set(bl_service_stopping(&actor.service)));
+    REQUIRE_OK(bl_sleep(MS(1500)));
+    CHECK_EQ(info_of(&actor).phase, BL_PHASE_DRAINING);
+    CHECK_EQ(info_of(&actor).deadline, began + SEC(15));
+    CHECK_EQ(actor.stops_seen, 1);
+    CHECK_OK(bl_service_wait(&actor.service));
+    CHECK_EQ(bl_now() - began, SEC(6));
+    bl_service_done(&actor.service);
+}
+
+TEST(all_phases_have_their_time) {
+    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    bl_service_options options = { .size = sizeof options,
+                                   .drain_delay = SEC(3),
+                                   .stop_timeout = SEC(4),
+                                   .cancel_grace = SEC(5) };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, &options);
+    bl_ns began = bl_now();
+    CHECK(bl_service_begin_stop(&actor.service, BL_FOREVER));
+    REQUIRE_OK(bl_sleep(SEC(8)));
+    CHECK_EQ(info_of(&actor).phase, BL_PHASE_CANCELLING);
+    CHECK_EQ(info_of(&actor).deadline, began + SEC(12));
+    CHECK_EQ(actor.cancels_seen, 1);
+    CHECK_ERR(bl_service_wait(&actor.service), BL_ETIMEDOUT);
+    CHECK_EQ(bl_now() - began, SEC(12));
+    let_go(&actor);
+}
+
+/* ---- a budget from outside ----------------------------------------------- */
+
+TEST(a_deadline_bounds_the_sum) {
+    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    bl_ns began = bl_now();
+    CHECK(bl_service_begin_stop(&actor.service, began + SEC(6)));
+    REQUIRE_OK(bl_sleep(MS(3999)));
+    CHECK_EQ(actor.cancels_seen, 0);
+    REQUIRE_OK(bl_sleep(MS(2)));
+    CHECK_EQ(actor.cancels_seen, 1); /* 2 s are kept for the cancellation */
+    CHECK_ERR(bl_service_wait(&actor.service), BL_ETIMEDOUT);
+    CHECK_EQ(bl_now() - began, SEC(6));
+    let_go(&actor);
+}
+
+TEST(a_deadline_later_than_its_own_changes_nothing) {
+    struct actor actor = { .ignores_stop = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    CHECK(bl_service_begin_stop(&actor.service, bl_now() + SEC(60)));
+    TAKES(SEC(10)) CHECK_OK(bl_service_wait(&actor.service));
+    bl_service_done(&actor.service);
+}
+
+TEST(of_a_short_deadline_a_third_is_kept_for_the_cancellation) {
+    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    bl_ns began = bl_now();
+    CHECK(bl_service_begin_stop(&actor.service, began + SEC(3)));
+    REQUIRE_OK(bl_sleep(MS(2001)));
+    CHECK_EQ(actor.cancels_seen, 1);
+    CHECK_ERR(bl_service_wait(&actor.service), BL_ETIMEDOUT);
+    CHECK_EQ(bl_now() - began, SEC(3));
+    let_go(&actor);
+}
+
+TEST(a_deadline_that_has_passed_still_leaves_a_tick) {
+    struct actor actor = { .ignores_stop = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    REQUIRE_OK(bl_sleep(SEC(5)));
+    CHECK(bl_service_begin_stop(&actor.service, SEC(1)));
+    TAKES(0) CHECK_OK(bl_service_wait(&actor.service));
+    CHECK_EQ(actor.cancels_seen, 1);
+    bl_service_done(&actor.service);
+}
+
+TEST(a_stop_in_progress_can_be_shortened) {
+    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    bl_ns began = bl_now();
+    CHECK(bl_service_begin_stop(&actor.service, BL_FOREVER));
+    REQUIRE_OK(bl_sleep(SEC(1)));
+    CHECK(!bl_service_begin_stop(&actor.service, began + SEC(4)));
+    CHECK_ERR(bl_service_wait(&actor.service), BL_ETIMEDOUT);
+    CHECK_EQ(bl_now() - began, SEC(4));
+    let_go(&actor);
+}
+
+TEST(a_stop_in_progress_cannot_be_extended) {
+    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    bl_ns began = bl_now();
+    CHECK(bl_service_begin_stop(&actor.service, began + SEC(3)));
+    CHECK(!bl_service_begin_stop(&actor.service, began + SEC(9)));
+    CHECK(!bl_service_begin_stop(&actor.service, BL_FOREVER));
+    CHECK_ERR(bl_service_wait(&actor.service), BL_ETIMEDOUT);
+    CHECK_EQ(bl_now() - began, SEC(3));
+    let_go(&actor);
+}
+
+TEST(the_time_after_the_cancellation_can_be_shortened) {
+    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    bl_service_options options = { .size = sizeof options,
+                                   .cancel_grace = SEC(60) };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, &options);
+    bl_ns began = bl_now();
+    CHECK(bl_service_begin_stop(&actor.service, BL_FOREVER));
+    REQUIRE_OK(bl_sleep(SEC(20)));
+    CHECK_EQ(info_of(&actor).phase, BL_PHASE_CANCELLING);
+    CHECK(!bl_service_begin_stop(&actor.service, began + SEC(25)));
+    CHECK_ERR(bl_service_wait(&actor.service), BL_ETIMEDOUT);
+    CHECK_EQ(bl_now() - began, SEC(25));
+    let_go(&actor);
+}
+
+TEST(a_drain_delay_is_cut_too) {
+    struct actor actor = { .life = 0 };
+    bl_service_options options = { .size = sizeof options,
+                                   .drain_delay = SEC(60) };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, &options);
+    CHECK(bl_service_begin_stop(&actor.service, bl_now() + SEC(3)));
+    TAKES(SEC(2)) CHECK_OK(bl_service_wait(&actor.service));
+    bl_service_done(&actor.service);
+}
+
+/* A stop of a start that has been cancelled for being late goes on from there.
+ */
+TEST(a_stop_does_not_extend_the_grace_of_a_late_start) {
+    struct actor actor = { .start_time = SEC(3600), .ignores_cancel = true };
+    bl_service_options options = { .size = sizeof options,
+                                   .is_contained = true };
+    REQUIRE_OK(actor_init(&actor, &options));
+    BL_GROUP_SCOPED(group);
+    bl_ns began = bl_now();
+    int rc =
+        bl_wait_for(bl_service_start(&actor.service, &group, NULL), SEC(31));
+    CHECK_ERR(rc, BL_ETIMEDOUT); /* at 32 s: it owns the start, and waits */
+    CHECK_EQ(bl_now() - began, SEC(32));
+    let_go(&actor);
+}
