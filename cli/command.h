@@ -27,6 +27,8 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+extern const struct command blast_command;
+
 /* All commands, in the order of the list; the last has no name. */
 extern const struct command *const commands[];
 

@@ -9,6 +9,7 @@
 #include "command.h"
 
 const struct command *const commands[] = {
+    &blast_command,
     NULL,
 };
 
