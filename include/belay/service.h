@@ -249,6 +249,7 @@ struct bl_service {
     bool _is_stop_asked; /* so it is not begun again */
     bool _is_late;       /* the start deadline has passed */
     bool _is_abandoned;
+    bool _is_held;    /* not begun again for now */
     bool _is_telling; /* observers are being told right now */
     uint64_t _incarnation;
     bl_ns _since; /* in this state */

@@ -187,6 +187,17 @@ bool bl__service_stop_for(bl_service *service, bl_service_cause cause,
     }
 }
 
+void bl__service_cancel(bl_service *service, bl_ns deadline) {
+    bl__service_stop_for(service, BL_WHY_STOPPED, deadline);
+    if (service->_state != BL_SERVICE_STOPPING) return;
+    if (service->_phase == BL_PHASE_CANCELLING) return;
+    service->_drain_end = service->_graceful_end = bl_now();
+    bl_ns grace_end =
+        bl_ns_add(service->_graceful_end, service->_options.cancel_grace);
+    service->_final_end = earlier(service->_final_end, grace_end);
+    phase_cancel(service, "the service was told to end at once");
+}
+
 /* ---- the timer ----------------------------------------------------------- */
 
 static void stop_next_phase(bl_service *service) {

@@ -192,6 +192,19 @@ static struct ending ending_of(bl_service *service, int rc) {
 
 /* ---- between two incarnations -------------------------------------------- */
 
+void bl__service_hold(bl_service *service) {
+    service->_is_held = true;
+}
+
+void bl__service_release(bl_service *service) {
+    if (!service->_is_held) return;
+    service->_is_held = false;
+    bool is_due = service->_deadline == BL_FOREVER; /* the delay is over */
+    if (service->_state == BL_SERVICE_BACKOFF && is_due) {
+        bl_event_set(&service->_go);
+    }
+}
+
 /* Waits for the end of the delay.  Returns whether it is to be begun again. */
 static bool backoff(bl_service *service, struct ending *ending) {
     if (ending->rc >= 0) {
@@ -203,6 +216,10 @@ static bool backoff(bl_service *service, struct ending *ending) {
     bl__service_enter(service, BL_SERVICE_BACKOFF, ending->cause, ending->rc);
     bl__requests_open(service);
     int rc = bl_event_wait(&service->_go);
+    while (rc == 0 && service->_is_held && !service->_is_stop_asked) {
+        bl_event_clear(&service->_go);
+        rc = bl_event_wait(&service->_go);
+    }
     bl__service_disarm(service);
     if (rc == 0 && !service->_is_stop_asked) return true;
 

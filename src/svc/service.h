@@ -62,6 +62,14 @@ void bl__service_on_timer(void *service);
 bool bl__service_stop_for(bl_service *service, bl_service_cause cause,
                           bl_ns deadline);
 
+/* Cancels the body at once, and gives it up at `deadline`: for the app. */
+void bl__service_cancel(bl_service *service, bl_ns deadline);
+
+/* keeper.c: while it is held, a service does not begin again by itself; the
+ * delay goes on.  For the app, which lets others end first. */
+void bl__service_hold(bl_service *service);
+void bl__service_release(bl_service *service);
+
 /* body.c: whether it may be used at all */
 int bl__service_check(const bl_service *service);
 void bl__service_lose_readiness(bl_service *service);
