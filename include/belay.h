@@ -5,6 +5,7 @@
 #ifndef BELAY_H
 #define BELAY_H
 
+#include <belay/app.h>
 #include <belay/base.h>
 #include <belay/datagram.h>
 #include <belay/error.h>

@@ -92,7 +92,7 @@ int bl_activation_take_fd(bl_activation *activation, const char *name) {
 }
 
 /* What the descriptor is, for people; NULL if it listens for streams. */
-static const char *kind_of(int fd) {
+static const char *activation_kind(int fd) {
     int type = 0;
     int listens = 0;
     socklen_t length = sizeof type;
@@ -114,7 +114,7 @@ int bl_activation_take_listener(bl_activation *activation, const char *name,
     if (activation == NULL || listener == NULL) return BL_EINVAL;
     struct activated *item = activation_find(activation, name);
     if (item == NULL) return activation_miss(activation, name);
-    const char *kind = kind_of(item->fd);
+    const char *kind = activation_kind(item->fd);
     if (kind != NULL) {
         return BL_ERR(BL_EPROTO,
                       "descriptor %d (\"%s\") is %s; a stream socket that "
@@ -148,8 +148,8 @@ struct announced {
     const char *names; /* NULL: none */
 };
 
-static int read_count(const char *name, const char *text, long max,
-                      long *number) {
+static int activation_read_count(const char *name, const char *text, long max,
+                                 long *number) {
     char *end;
     errno = 0;
     long value = strtol(text, &end, 10);
@@ -161,16 +161,16 @@ static int read_count(const char *name, const char *text, long max,
     return 0;
 }
 
-static int read_environment(struct announced *announced) {
+static int activation_read(struct announced *announced) {
     const char *pid = getenv("LISTEN_PID");
     const char *count = getenv("LISTEN_FDS");
     long number;
     if (pid == NULL || count == NULL) return 0;
-    int rc = read_count("LISTEN_PID", pid, LONG_MAX - 1, &number);
+    int rc = activation_read_count("LISTEN_PID", pid, LONG_MAX - 1, &number);
     if (rc == 0 && number != getpid()) return 0;
     announced->is_ours = true;
     if (rc < 0) return rc;
-    rc = read_count("LISTEN_FDS", count, FDS_MAX, &number);
+    rc = activation_read_count("LISTEN_FDS", count, FDS_MAX, &number);
     if (rc < 0) return rc;
     announced->count = (size_t)number;
     announced->names = getenv("LISTEN_FDNAMES");
@@ -212,7 +212,7 @@ static int activation_adopt(bl_activation *activation) {
 int bl_activation_open(bl_activation **activation) {
     struct announced announced = { .is_ours = false };
     if (activation == NULL) return BL_EINVAL;
-    int rc = read_environment(&announced);
+    int rc = activation_read(&announced);
 
     size_t count = announced.count;
     const char *names = announced.names != NULL ? announced.names : "";
