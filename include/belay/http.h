@@ -8,5 +8,6 @@
 #define BELAY_HTTP_H
 
 #include <belay/http/message.h>
+#include <belay/http/url.h>
 
 #endif
