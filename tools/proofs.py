@@ -106,11 +106,14 @@ def check_rules(path, text):
 def promised(root):
     """The codes that headers promise: {(function, code)}."""
     found = set()
-    folder = os.path.join(root, "include", "belay")
-    for name in sorted(os.listdir(folder)):
-        if not name.endswith(".h") or name in BEYOND:
+    top = os.path.join(root, "include", "belay")
+    folders = [top, os.path.join(top, "http")]
+    for path in sorted(os.path.join(folder, name) for folder in folders
+                       if os.path.isdir(folder)
+                       for name in os.listdir(folder)):
+        if not path.endswith(".h") or os.path.basename(path) in BEYOND:
             continue
-        for item in ctext.items(read(os.path.join(folder, name))):
+        for item in ctext.items(read(path)):
             if item.kind != "function" or not item.is_public:
                 continue
             for code, _ in ctext.contract(item.comment).errors:
