@@ -7,6 +7,7 @@
 #ifndef BELAY_HTTP_H
 #define BELAY_HTTP_H
 
+#include <belay/http/client.h>
 #include <belay/http/message.h>
 #include <belay/http/url.h>
 
