@@ -8,6 +8,7 @@
 #define BELAY_HTTP_H
 
 #include <belay/http/client.h>
+#include <belay/http/event_source.h>
 #include <belay/http/message.h>
 #include <belay/http/url.h>
 
