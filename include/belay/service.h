@@ -99,7 +99,7 @@ typedef enum bl_service_cause {
 typedef enum bl_service_subject {
     BL_CHANGE_STATE = 0,
     BL_CHANGE_PHASE,
-    BL_CHANGE_READINESS,
+    BL_CHANGE_READINESS, /* while it runs; it begins RUNNING, and ready */
     BL_CHANGE_HEALTH,
     BL_CHANGE_EXTENDED, /* the start deadline has moved */
     BL_CHANGE_RELOADED, /* a reload was committed or refused */
@@ -249,8 +249,9 @@ struct bl_service {
     bool _is_stop_asked; /* so it is not begun again */
     bool _is_late;       /* the start deadline has passed */
     bool _is_abandoned;
-    bool _is_held;    /* not begun again for now */
-    bool _is_telling; /* observers are being told right now */
+    bool _is_held;         /* not begun again for now */
+    bool _is_telling;      /* observers are being told right now */
+    uint64_t _start_count; /* by callers */
     uint64_t _incarnation;
     bl_ns _since; /* in this state */
     bl_ns _began; /* this incarnation */

@@ -35,7 +35,6 @@ static void become_ready(bl_service *service, void *value) {
     service->_last_beat = bl_now();
     bl__restarts_good(&service->_restarts);
     bl__service_enter(service, BL_SERVICE_RUNNING, BL_WHY_READY, 0);
-    bl__service_tell(service, BL_CHANGE_READINESS, 0);
     bl__service_serve(service, &service->_starters, 0);
 }
 
@@ -54,19 +53,18 @@ void bl__service_lose_readiness(bl_service *service) {
     if (!service->_is_ready) return;
     service->_is_ready = false;
     bl__restarts_bad(&service->_restarts);
-    bl__service_tell(service, BL_CHANGE_READINESS, 0);
 }
 
 void bl_service_set_ready(bl_service *self, bool is_ready) {
     BL__ASSERT(bl__service_check(self) == 0);
     if (self->_state != BL_SERVICE_RUNNING) return;
     if (self->_is_ready == is_ready) return;
-    if (!is_ready) {
+    if (is_ready) {
+        self->_is_ready = true;
+        bl__restarts_good(&self->_restarts);
+    } else {
         bl__service_lose_readiness(self);
-        return;
     }
-    self->_is_ready = true;
-    bl__restarts_good(&self->_restarts);
     bl__service_tell(self, BL_CHANGE_READINESS, 0);
 }
 

@@ -286,8 +286,9 @@ int bl__service_keep(void *arg) {
             bl_error_handled();
             return bl_is_cancelled() ? BL_ECANCELED : 0;
         }
-        bl__service_disarm(service);
+        bl__service_disarm(service); /* the body was in time */
         bl__requests_close(service);
+        bl__service_disarm(service); /* a request that was on its way */
         ending = ending_of(service, rc);
         bl__service_lose_readiness(service);
         bl__service_store(service, ending.rc, bl_error_current(ending.rc));

@@ -108,6 +108,19 @@ static int wait_result(struct bl__service_wait *wait) {
     return wait->rc;
 }
 
+static bool has_ended(const bl_service *service) {
+    return service->_state == BL_SERVICE_STOPPED ||
+           service->_state == BL_SERVICE_FAILED;
+}
+
+/* The stored result, with its object as the current error. */
+static int end_result(const bl_service *service) {
+    if (service->_error != NULL) {
+        bl_error_restore(bl_error_ref(service->_error));
+    }
+    return service->_rc;
+}
+
 /* The first steps of each call that may wait for `service`. */
 static int enter_call(bl_service *service) {
     int rc = bl__service_check(service);
@@ -122,8 +135,18 @@ static int enter_call(bl_service *service) {
 
 /* ---- start --------------------------------------------------------------- */
 
-/* The owner of a start was cancelled: so is the start, and it is waited for. */
-static int start_call_off(bl_service *service, struct bl__service_wait *wait) {
+/*
+ * The owner of a start was cancelled: so is the start, and it is waited for.
+ * Between the cancellation and this call others ran, so it may be over, and
+ * even begun again by somebody else.
+ */
+static int start_call_off(bl_service *service, struct bl__service_wait *wait,
+                          uint64_t start) {
+    if (service->_start_count != start) return BL_ECANCELED;
+    if (has_ended(service)) {
+        int rc = end_result(service);
+        return rc < 0 ? rc : BL_ECANCELED;
+    }
     bl__service_stop_for(service, BL_WHY_CANCELLED, BL_FOREVER);
     BL_IGNORE(bl_waitq_wait_shielded(&service->_starters, &wait->waiter,
                                      "service start", service));
@@ -134,8 +157,9 @@ static int start_call_off(bl_service *service, struct bl__service_wait *wait) {
 
 static int start_wait(bl_service *service, bool is_owner, void **value) {
     struct bl__service_wait wait = { .is_served = false };
+    uint64_t start = service->_start_count;
     int rc = wait_in(&service->_starters, &wait, "service start", service);
-    if (rc < 0) return is_owner ? start_call_off(service, &wait) : rc;
+    if (rc < 0) return is_owner ? start_call_off(service, &wait, start) : rc;
     rc = wait_result(&wait);
     if (rc >= 0 && value != NULL) *value = wait.value;
     return rc;
@@ -167,6 +191,7 @@ static int start_begin(bl_service *service, bl_group *group, void **value) {
     if (service->_options.stops_from_outside) bl_loop_expect(service->_loop);
     service->_has_run = false;
     service->_is_stop_asked = false;
+    service->_start_count++;
     bl__service_begin(service, BL_WHY_STARTED);
     return start_wait(service, true, value);
 }
@@ -197,19 +222,10 @@ int bl_service_start(bl_service *service, bl_group *group, void **value) {
 
 /* ---- stop and wait ------------------------------------------------------- */
 
-static bool has_ended(const bl_service *service) {
-    return service->_state == BL_SERVICE_STOPPED ||
-           service->_state == BL_SERVICE_FAILED;
-}
-
 static int end_wait(bl_service *service) {
     if (has_ended(service)) {
         int rc = bl_checkpoint();
-        if (rc < 0) return rc;
-        if (service->_error != NULL) {
-            bl_error_restore(bl_error_ref(service->_error));
-        }
-        return service->_rc;
+        return rc < 0 ? rc : end_result(service);
     }
     struct bl__service_wait wait = { .is_served = false };
     int rc = bl_checkpoint();

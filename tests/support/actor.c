@@ -44,7 +44,7 @@ static int actor_run(bl_service *self, void *arg) {
         if (actor->stop_result < 0) rc = actor->stop_result;
     }
     if (actor->ignores_cancel) {
-        BL_SHIELD(BL_SHIELD_FOREVER) {
+        BL_SHIELD(BL_SEC(1000)) {
             BL_IGNORE(bl_event_wait(&actor->release)); /* that is the point */
         }
     }
@@ -62,6 +62,10 @@ int actor_init(struct actor *actor, const bl_service_options *options) {
     bl_event_init(&actor->crash);
     bl_event_init(&actor->release);
     return bl_service_init(&actor->service, actor_run, actor, &own);
+}
+
+void actor_done(struct actor *actor) {
+    bl_service_done(&actor->service);
 }
 
 const char *actor_path(const struct actor *actor) {

@@ -23,7 +23,8 @@ struct actor {
     bl_event crash;      /* set: it ends, likewise */
     int end;             /* returned when it has ended by itself */
     bool ignores_stop;   /* only a cancellation moves it */
-    bool ignores_cancel; /* not even that: until `release` is set */
+    bool ignores_cancel; /* not even that: until `release` is set,
+                             or for a thousand seconds */
     bl_event release;
     bl_ns cleanup_time; /* in a shield, on the way out */
     int stop_result;    /* returned after a stop or a cancellation that it
@@ -38,6 +39,16 @@ struct actor {
     int cancels_seen;
     bl_ns began[ACTOR_BEGINNINGS]; /* modulo */
 };
+
+/*
+ * Ends the actor, whose service must have ended.  As a clean-up attribute: an
+ * ACTOR stands before the group that it is started in, so a test that is left
+ * early leaves the group, which ends the service, first.
+ */
+void actor_done(struct actor *actor);
+
+#define ACTOR   struct actor BL__CLEANUP(actor_done)
+#define SERVICE bl_service BL__CLEANUP(bl_service_done)
 
 /* Makes the service, named "actor", around a zeroed or prepared actor. */
 int actor_init(struct actor *actor, const bl_service_options *options);

@@ -32,27 +32,25 @@ static void let_go(struct actor *actor) {
 }
 
 TEST(a_service_that_follows_the_event_is_never_cancelled) {
-    struct actor actor = { .cleanup_time = SEC(9) };
+    ACTOR actor = { .cleanup_time = SEC(9) };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     TAKES(SEC(9)) CHECK_OK(bl_service_stop(&actor.service));
     CHECK_EQ(actor.stops_seen, 1);
     CHECK_EQ(actor.cancels_seen, 0);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_service_that_ignores_the_event_is_cancelled_after_ten_seconds) {
-    struct actor actor = { .ignores_stop = true };
+    ACTOR actor = { .ignores_stop = true };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     TAKES(SEC(10)) CHECK_OK(bl_service_stop(&actor.service));
     CHECK_EQ(actor.cancels_seen, 1);
     CHECK_STR(actor_path(&actor), "starting>running>stopping>stopped");
-    bl_service_done(&actor.service);
 }
 
 TEST(a_service_that_ignores_both_is_given_up_after_the_grace, (t_log)) {
-    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     const bl_error *error;
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
@@ -78,9 +76,9 @@ static void watch_returned(bl_service *service, const bl_service_change *change,
 }
 
 TEST(a_body_that_comes_back_late_adds_its_error, (t_log)) {
-    struct actor actor = { .ignores_stop = true,
-                           .ignores_cancel = true,
-                           .stop_result = BL_EIO };
+    ACTOR actor = { .ignores_stop = true,
+                    .ignores_cancel = true,
+                    .stop_result = BL_EIO };
     bl_service_observer observer;
     const bl_error *error;
     int returned = 0;
@@ -95,13 +93,12 @@ TEST(a_body_that_comes_back_late_adds_its_error, (t_log)) {
     bl_error_print(error, stderr);
     CHECK_CONTAINS(t_log_text(t_log), "suppressed");
     CHECK_CONTAINS(t_log_text(t_log), "BL_EIO");
-    bl_service_done(&actor.service);
 }
 
 static int run_with_children(bl_service *self, void *arg);
 
 static int wait_without_end(void *arg) {
-    BL_SHIELD(BL_SHIELD_FOREVER) {
+    BL_SHIELD(BL_SEC(1000)) {
         BL_IGNORE(bl_event_wait(arg)); /* that is the point */
     }
     return 0;
@@ -120,7 +117,7 @@ static int run_with_children(bl_service *self, void *arg) {
 
 TEST(of_many_who_are_stuck_ten_are_shown_and_the_rest_counted, (t_log)) {
     bl_event release = BL_EVENT_INIT;
-    bl_service service;
+    SERVICE service = { 0 };
     REQUIRE_OK(bl_service_init(&service, run_with_children, &release, NULL));
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&service, &group, NULL));
@@ -129,13 +126,12 @@ TEST(of_many_who_are_stuck_ten_are_shown_and_the_rest_counted, (t_log)) {
     CHECK_CONTAINS(t_log_text(t_log), "and 6 more tasks"); /* with its own */
     bl_event_set(&release);
     CHECK_OK(bl_group_exit(&group, 0));
-    bl_service_done(&service);
 }
 
 /* ---- the phases ---------------------------------------------------------- */
 
 TEST(during_the_drain_delay_it_is_not_ready_but_serves_on) {
-    struct actor actor = { .cleanup_time = SEC(1) };
+    ACTOR actor = { .cleanup_time = SEC(1) };
     bl_service_options options = { .size = sizeof options,
                                    .drain_delay = SEC(5) };
     BL_GROUP_SCOPED(group);
@@ -154,11 +150,10 @@ TEST(during_the_drain_delay_it_is_not_ready_but_serves_on) {
     CHECK_EQ(actor.stops_seen, 1);
     CHECK_OK(bl_service_wait(&actor.service));
     CHECK_EQ(bl_now() - began, SEC(6));
-    bl_service_done(&actor.service);
 }
 
 TEST(all_phases_have_their_time) {
-    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     bl_service_options options = { .size = sizeof options,
                                    .drain_delay = SEC(3),
                                    .stop_timeout = SEC(4),
@@ -179,7 +174,7 @@ TEST(all_phases_have_their_time) {
 /* ---- a budget from outside ----------------------------------------------- */
 
 TEST(a_deadline_bounds_the_sum) {
-    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     bl_ns began = bl_now();
@@ -194,16 +189,15 @@ TEST(a_deadline_bounds_the_sum) {
 }
 
 TEST(a_deadline_later_than_its_own_changes_nothing) {
-    struct actor actor = { .ignores_stop = true };
+    ACTOR actor = { .ignores_stop = true };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     CHECK(bl_service_begin_stop(&actor.service, bl_now() + SEC(60)));
     TAKES(SEC(10)) CHECK_OK(bl_service_wait(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 TEST(of_a_short_deadline_a_third_is_kept_for_the_cancellation) {
-    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     bl_ns began = bl_now();
@@ -216,18 +210,17 @@ TEST(of_a_short_deadline_a_third_is_kept_for_the_cancellation) {
 }
 
 TEST(a_deadline_that_has_passed_still_leaves_a_tick) {
-    struct actor actor = { .ignores_stop = true };
+    ACTOR actor = { .ignores_stop = true };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     REQUIRE_OK(bl_sleep(SEC(5)));
     CHECK(bl_service_begin_stop(&actor.service, SEC(1)));
     TAKES(0) CHECK_OK(bl_service_wait(&actor.service));
     CHECK_EQ(actor.cancels_seen, 1);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_stop_in_progress_can_be_shortened) {
-    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     bl_ns began = bl_now();
@@ -240,7 +233,7 @@ TEST(a_stop_in_progress_can_be_shortened) {
 }
 
 TEST(a_stop_in_progress_cannot_be_extended) {
-    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, NULL);
     bl_ns began = bl_now();
@@ -253,7 +246,7 @@ TEST(a_stop_in_progress_cannot_be_extended) {
 }
 
 TEST(the_time_after_the_cancellation_can_be_shortened) {
-    struct actor actor = { .ignores_stop = true, .ignores_cancel = true };
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     bl_service_options options = { .size = sizeof options,
                                    .cancel_grace = SEC(60) };
     BL_GROUP_SCOPED(group);
@@ -269,20 +262,19 @@ TEST(the_time_after_the_cancellation_can_be_shortened) {
 }
 
 TEST(a_drain_delay_is_cut_too) {
-    struct actor actor = { .life = 0 };
+    ACTOR actor = { .life = 0 };
     bl_service_options options = { .size = sizeof options,
                                    .drain_delay = SEC(60) };
     BL_GROUP_SCOPED(group);
     start(&actor, &group, &options);
     CHECK(bl_service_begin_stop(&actor.service, bl_now() + SEC(3)));
     TAKES(SEC(2)) CHECK_OK(bl_service_wait(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 /* A stop of a start that has been cancelled for being late goes on from there.
  */
 TEST(a_stop_does_not_extend_the_grace_of_a_late_start) {
-    struct actor actor = { .start_time = SEC(3600), .ignores_cancel = true };
+    ACTOR actor = { .start_time = SEC(3600), .ignores_cancel = true };
     bl_service_options options = { .size = sizeof options,
                                    .is_contained = true };
     REQUIRE_OK(actor_init(&actor, &options));

@@ -58,7 +58,7 @@ static void never_decide(bl_service *self, bl_reload *token) {
 }
 
 FIXTURE(struct actor *, actor) {
-    struct actor made = { .life = 0 };
+    ACTOR made = { .life = 0 };
     bl_service_options options = { .size = sizeof options,
                                    .prepare = never_prepare,
                                    .commit = never_decide,
@@ -68,7 +68,6 @@ FIXTURE(struct actor *, actor) {
     the_group = &group;
     YIELD(&made);
     CHECK_OK(bl_service_stop(&made.service));
-    bl_service_done(&made.service);
 }
 
 TEST(calls_that_wait_say_where_they_cannot_be_made, (actor)) {

@@ -21,6 +21,12 @@ struct counter {
     uint64_t phases_seen; /* a bit for each */
 };
 
+static void counter_done(struct counter *counter) {
+    bl_service_done(&counter->service);
+}
+
+#define COUNTER struct counter BL__CLEANUP(counter_done)
+
 static int counter_run(bl_service *self, void *arg) {
     struct counter *counter = arg;
     int rc = bl_service_ready(self, counter);
@@ -84,13 +90,12 @@ static void counter_init(struct counter *counter) {
 }
 
 FIXTURE(struct counter *, counter) {
-    struct counter made = { .number = 1 };
+    COUNTER made = { .number = 1 };
     BL_GROUP_SCOPED(group);
     counter_init(&made);
     REQUIRE_OK(bl_service_start(&made.service, &group, NULL));
     YIELD(&made);
     BL_IGNORE(bl_service_stop(&made.service)); /* some have failed */
-    bl_service_done(&made.service);
 }
 
 static bl_service_info info_of(const struct counter *counter) {
@@ -138,7 +143,7 @@ TEST(what_needs_a_restart_is_told_by_name, (counter)) {
 }
 
 TEST(of_two_services_both_or_none_are_reloaded, (counter)) {
-    struct counter other = { .number = 1, .prepare_rc = BL_EPROTO };
+    COUNTER other = { .number = 1, .prepare_rc = BL_EPROTO };
     bl_reload first;
     bl_reload second;
     int config = 2;
@@ -155,11 +160,10 @@ TEST(of_two_services_both_or_none_are_reloaded, (counter)) {
     CHECK_EQ(counter->commits, 0);
     CHECK_EQ(other.discards, 0);
     CHECK_OK(bl_service_stop(&other.service));
-    bl_service_done(&other.service);
 }
 
 TEST(a_service_without_a_prepare_cannot_be_reloaded) {
-    struct counter plain = { .number = 1 };
+    COUNTER plain = { .number = 1 };
     int config = 2;
     REQUIRE_OK(bl_service_init(&plain.service, counter_run, &plain, NULL));
     BL_GROUP_SCOPED(group);
@@ -167,17 +171,15 @@ TEST(a_service_without_a_prepare_cannot_be_reloaded) {
     bl_reload reload;
     CHECK_ERR(bl_reload_prepare(&reload, &plain.service, &config), BL_ENOTSUP);
     CHECK_OK(bl_service_stop(&plain.service));
-    bl_service_done(&plain.service);
 }
 
 TEST(only_a_running_service_can_be_reloaded) {
-    struct counter counter = { .number = 1 };
+    COUNTER counter = { .number = 1 };
     int config = 2;
     counter_init(&counter);
     bl_reload reload;
     CHECK_ERR(bl_reload_prepare(&reload, &counter.service, &config), BL_ESTATE);
     CHECK_ERR(bl_service_reload(&counter.service, &config), BL_ESTATE);
-    bl_service_done(&counter.service);
 }
 
 static int reload_now(void *arg) {
@@ -215,7 +217,7 @@ TEST(a_stop_ends_a_reload_that_is_being_prepared, (counter)) {
 }
 
 TEST(a_crash_between_the_phases_discards_what_was_prepared) {
-    struct counter counter = { .number = 1, .life = SEC(1) };
+    COUNTER counter = { .number = 1, .life = SEC(1) };
     bl_reload reload;
     int config = 2;
     BL_GROUP_SCOPED(group);
@@ -229,13 +231,10 @@ TEST(a_crash_between_the_phases_discards_what_was_prepared) {
     CHECK_EQ(counter.number, 1);
     CHECK_EQ(info_of(&counter).generation, 0u);
     CHECK_OK(bl_service_stop(&counter.service));
-    bl_service_done(&counter.service);
 }
 
 TEST(a_crash_while_it_prepares_ends_the_reload) {
-    struct counter counter = { .number = 1,
-                               .life = SEC(1),
-                               .prepare_time = SEC(2) };
+    COUNTER counter = { .number = 1, .life = SEC(1), .prepare_time = SEC(2) };
     bl_reload reload;
     int config = 2;
     BL_GROUP_SCOPED(group);
@@ -245,7 +244,6 @@ TEST(a_crash_while_it_prepares_ends_the_reload) {
               BL_ESHUTDOWN);
     CHECK_EQ(counter.commits + counter.discards, 0);
     CHECK_ERR(bl_service_wait(&counter.service), BL_EIO);
-    bl_service_done(&counter.service);
 }
 
 TEST(a_cancelled_reload_changes_nothing, (counter)) {

@@ -87,28 +87,26 @@ TEST(a_limit_that_can_never_trip_is_warned_of, .no_loop = true) {
 /* ---- what is begun again ------------------------------------------------- */
 
 TEST(a_service_that_is_never_restarted_fails_for_good) {
-    struct actor actor = { .life = SEC(1), .end = BL_EIO };
+    ACTOR actor = { .life = SEC(1), .end = BL_EIO };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     CHECK_ERR(bl_service_wait(&actor.service), BL_EIO);
     CHECK_EQ(actor.runs, 1);
     CHECK_STR(actor_path(&actor), "starting>running>failed");
-    bl_service_done(&actor.service);
 }
 
 TEST(a_body_that_ends_unasked_has_exited) {
-    struct actor actor = { .life = SEC(1) };
+    ACTOR actor = { .life = SEC(1) };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     CHECK_ERR(bl_service_wait(&actor.service), BL_EEXITED);
     CHECK_EQ(bl_service_state_of(&actor.service), BL_SERVICE_FAILED);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_oneshot_that_ends_has_done_its_work) {
-    struct actor actor = { .life = SEC(1) };
+    ACTOR actor = { .life = SEC(1) };
     bl_service_options options = { .size = sizeof options, .is_oneshot = true };
     REQUIRE_OK(actor_init(&actor, &options));
     BL_GROUP_SCOPED(group);
@@ -120,11 +118,10 @@ TEST(a_oneshot_that_ends_has_done_its_work) {
         CHECK_EQ(bl_service_start(&actor.service, &group, NULL), 0);
     }
     CHECK_EQ(bl_service_state_of(&actor.service), BL_SERVICE_STOPPED);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_crash_is_answered_by_another_start_after_a_delay) {
-    struct actor actor = { .life = SEC(1), .end = BL_EIO };
+    ACTOR actor = { .life = SEC(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     bl_service_info info;
@@ -145,11 +142,10 @@ TEST(a_crash_is_answered_by_another_start_after_a_delay) {
     CHECK_EQ(bl_service_result(&actor.service, NULL), 0);
     CHECK_STR(actor_path(&actor), "starting>running>backoff>starting>running>"
                                   "stopping>stopped");
-    bl_service_done(&actor.service);
 }
 
 TEST(a_clean_end_is_begun_again_only_by_always) {
-    struct actor actor = { .life = SEC(1) };
+    ACTOR actor = { .life = SEC(1) };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     options.is_oneshot = true;
@@ -158,7 +154,6 @@ TEST(a_clean_end_is_begun_again_only_by_always) {
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     CHECK_OK(bl_service_wait(&actor.service));
     CHECK_EQ(actor.runs, 1);
-    bl_service_done(&actor.service);
 
     policy.when = BL_RESTART_ALWAYS;
     REQUIRE_OK(actor_init(&actor, &options));
@@ -166,11 +161,10 @@ TEST(a_clean_end_is_begun_again_only_by_always) {
     REQUIRE_OK(bl_sleep(SEC(60)));
     CHECK_OK(bl_service_stop(&actor.service));
     CHECK_EQ(actor.runs, 1 + 55); /* each 1.1 s: it is not counted */
-    bl_service_done(&actor.service);
 }
 
 TEST(a_stop_is_not_answered_by_a_start) {
-    struct actor actor = { .stop_result = BL_EIO };
+    ACTOR actor = { .stop_result = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ALWAYS);
     bl_service_options options = restarting(&policy);
     REQUIRE_OK(actor_init(&actor, &options));
@@ -180,11 +174,10 @@ TEST(a_stop_is_not_answered_by_a_start) {
     REQUIRE_OK(bl_sleep(SEC(100)));
     CHECK_EQ(actor.runs, 1);
     CHECK_EQ(bl_service_state_of(&actor.service), BL_SERVICE_FAILED);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_crash_while_it_stops_is_not_answered_by_a_start) {
-    struct actor actor = { .cleanup_time = SEC(1), .stop_result = BL_EPIPE };
+    ACTOR actor = { .cleanup_time = SEC(1), .stop_result = BL_EPIPE };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     REQUIRE_OK(actor_init(&actor, &options));
@@ -192,13 +185,12 @@ TEST(a_crash_while_it_stops_is_not_answered_by_a_start) {
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     TAKES(SEC(1)) CHECK_ERR(bl_service_stop(&actor.service), BL_EPIPE);
     CHECK_EQ(actor.runs, 1);
-    bl_service_done(&actor.service);
 }
 
 /* ---- delays -------------------------------------------------------------- */
 
 TEST(delays_double_up_to_the_longest) {
-    struct actor actor = { .never_ready = true, .life = MS(1), .end = BL_EIO };
+    ACTOR actor = { .never_ready = true, .life = MS(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     REQUIRE_OK(actor_init(&actor, &options));
@@ -212,11 +204,10 @@ TEST(delays_double_up_to_the_longest) {
         CHECK_EQ(gap(&actor, i), MS(1) + delay);
         expected *= 2;
     }
-    bl_service_done(&actor.service);
 }
 
 TEST(jitter_takes_up_to_the_half_of_a_delay_and_differs) {
-    struct actor actor = { .never_ready = true, .life = MS(1), .end = BL_EIO };
+    ACTOR actor = { .never_ready = true, .life = MS(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.has_no_jitter = false;
     policy.delay_min = policy.delay_max = SEC(10);
@@ -237,13 +228,12 @@ TEST(jitter_takes_up_to_the_half_of_a_delay_and_differs) {
     }
     CHECK_NEAR((double)sum / BL_RESTARTS_MAX, (double)MS(7500), (double)SEC(1));
     CHECK_LT(least, MS(5800));
-    bl_service_done(&actor.service);
 }
 
 /* Two services that fail together draw their delays apart. */
 TEST(services_that_failed_together_do_not_come_back_together) {
-    struct actor one = { .life = SEC(1), .end = BL_EIO };
-    struct actor two = { .life = SEC(1), .end = BL_EIO };
+    ACTOR one = { .life = SEC(1), .end = BL_EIO };
+    ACTOR two = { .life = SEC(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.has_no_jitter = false;
     bl_service_options options = restarting(&policy);
@@ -259,27 +249,23 @@ TEST(services_that_failed_together_do_not_come_back_together) {
     CHECK_NE(one.began[1], two.began[1]);
     CHECK_OK(bl_service_stop(&one.service));
     CHECK_OK(bl_service_stop(&two.service));
-    bl_service_done(&one.service);
-    bl_service_done(&two.service);
 }
 
 PARAM(bl_ns, good_time, BL_MS(9900), BL_MS(10100));
 
 TEST(ten_good_seconds_begin_the_delays_anew, (good_time)) {
-    struct actor actor = { .life = MS(1), .end = BL_EIO };
+    ACTOR actor = { .life = MS(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     REQUIRE_OK(actor_init(&actor, &options));
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
-    while (actor.runs < 3) /* 100 ms and 200 ms have been */
-        REQUIRE_OK(bl_sleep(MS(1)));
-    actor.life = good_time; /* for the fourth; the third has begun */
+    REQUIRE_OK(bl_sleep(MS(303))); /* 100 ms and 200 ms have been */
+    actor.life = good_time;        /* for the fourth; the third has begun */
     REQUIRE_OK(bl_sleep(SEC(30)));
     bl_ns expected = good_time < SEC(10) ? MS(800) : MS(100);
     CHECK_EQ(gap(&actor, 3), good_time + expected);
     CHECK_OK(bl_service_stop(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 static void unready_for_a_moment(struct actor *actor) {
@@ -288,7 +274,7 @@ static void unready_for_a_moment(struct actor *actor) {
 }
 
 TEST(seconds_count_as_good_only_while_it_is_ready) {
-    struct actor actor = { .life = SEC(12), .end = BL_EIO };
+    ACTOR actor = { .life = SEC(12), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     REQUIRE_OK(actor_init(&actor, &options));
@@ -304,20 +290,18 @@ TEST(seconds_count_as_good_only_while_it_is_ready) {
     bl_service_get_info(&actor.service, &info);
     CHECK_EQ(info.failures, 2u);
     CHECK_OK(bl_service_stop(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 /* ---- the limit ----------------------------------------------------------- */
 
 TEST(too_many_restarts_fail_for_good_and_tell_the_group) {
-    struct actor actor = { .life = SEC(1), .end = BL_EIO };
+    ACTOR actor = { .life = SEC(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.restarts_max = 3;
     bl_service_options options = restarting(&policy);
     bl_service_change change;
-    bl_group group;
     REQUIRE_OK(actor_init(&actor, &options));
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     REQUIRE_ERR(bl_group_exit(&group, 0), BL_EGROUP);
     CHECK(bl_error_match(bl_error_current(BL_EGROUP), BL_EIO));
@@ -326,12 +310,11 @@ TEST(too_many_restarts_fail_for_good_and_tell_the_group) {
     CHECK_EQ(change.cause, BL_WHY_LIMIT);
     CHECK_EQ(change.to, BL_SERVICE_FAILED);
     CHECK_ERR(bl_service_result(&actor.service, NULL), BL_EIO);
-    bl_service_done(&actor.service);
 }
 
 /* With the jitter as small as it gets the tenth is later than 40 s. */
 TEST(a_permanent_fault_is_given_up_in_about_a_minute) {
-    struct actor actor = { .never_ready = true, .life = 1, .end = BL_EIO };
+    ACTOR actor = { .never_ready = true, .life = 1, .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.has_no_jitter = false;
     bl_service_options options = restarting(&policy);
@@ -341,11 +324,10 @@ TEST(a_permanent_fault_is_given_up_in_about_a_minute) {
     CHECK_ERR(bl_service_start(&actor.service, &group, NULL), BL_EIO);
     CHECK_GE(bl_now() - begin, SEC(40));
     CHECK_LT(bl_now() - begin, SEC(82));
-    bl_service_done(&actor.service);
 }
 
 TEST(restarts_that_are_old_do_not_count) {
-    struct actor actor = { .life = SEC(40), .end = BL_EIO };
+    ACTOR actor = { .life = SEC(40), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     REQUIRE_OK(actor_init(&actor, &options));
@@ -355,11 +337,10 @@ TEST(restarts_that_are_old_do_not_count) {
     CHECK_GT(actor.runs, 80);
     CHECK_EQ(bl_service_state_of(&actor.service), BL_SERVICE_RUNNING);
     CHECK_OK(bl_service_stop(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 TEST(a_start_out_of_time_counts_as_a_failure) {
-    struct actor actor = { .start_time = SEC(3600) };
+    ACTOR actor = { .start_time = SEC(3600) };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.restarts_max = 2;
     bl_service_options options = restarting(&policy);
@@ -369,11 +350,10 @@ TEST(a_start_out_of_time_counts_as_a_failure) {
         CHECK_ERR(bl_service_start(&actor.service, &group, NULL), BL_ETIMEDOUT);
     }
     CHECK_EQ(actor.runs, 3);
-    bl_service_done(&actor.service);
 }
 
 TEST(starts_and_stops_by_somebody_are_not_counted) {
-    struct actor actor = { .life = 0 };
+    ACTOR actor = { .life = 0 };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     bl_service_options options = restarting(&policy);
     bl_service_info info;
@@ -386,11 +366,10 @@ TEST(starts_and_stops_by_somebody_are_not_counted) {
     bl_service_get_info(&actor.service, &info);
     CHECK_EQ(info.failures, 0u);
     CHECK_EQ(info.incarnation, 30u);
-    bl_service_done(&actor.service);
 }
 
 TEST(who_starts_it_after_it_was_given_up_gives_it_another_chance) {
-    struct actor actor = { .never_ready = true, .life = MS(1), .end = BL_EIO };
+    ACTOR actor = { .never_ready = true, .life = MS(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.restarts_max = 2;
     bl_service_options options = restarting(&policy);
@@ -400,14 +379,13 @@ TEST(who_starts_it_after_it_was_given_up_gives_it_another_chance) {
     CHECK_EQ(actor.runs, 3);
     CHECK_ERR(bl_service_start(&actor.service, &group, NULL), BL_EIO);
     CHECK_EQ(actor.runs, 6);
-    bl_service_done(&actor.service);
 }
 
 /* ---- the delay, cut short ------------------------------------------------ */
 
 /* An actor that has crashed, and waits for its restart in 20 s. */
 FIXTURE(struct actor *, crashed) {
-    struct actor made = { .life = SEC(1), .end = BL_EIO };
+    ACTOR made = { .life = SEC(1), .end = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.delay_min = SEC(20);
     bl_service_options options = restarting(&policy);
@@ -420,7 +398,6 @@ FIXTURE(struct actor *, crashed) {
     made.context = &group;
     YIELD(&made);
     CHECK_OK(bl_service_stop(&made.service));
-    bl_service_done(&made.service);
 }
 
 TEST(a_stop_ends_the_delay_at_once, (crashed)) {
@@ -467,8 +444,8 @@ PARAM(bl_ns, stop_offset, -1, 0, 1);
 TEST(a_stop_in_the_tick_of_the_restart_wins_or_stops_the_start,
      (crashed, stop_offset)) {
     bl_service_info info;
-    bl_timer timer;
     bl_service_get_info(&crashed->service, &info);
+    bl_timer BL__CLEANUP(bl_timer_stop) timer;
     bl_timer_init(&timer, stop_in_this_tick, crashed);
     bl_timer_start(bl_loop_running(), &timer, info.deadline + stop_offset);
     CHECK_OK(bl_service_wait(&crashed->service));

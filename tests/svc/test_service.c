@@ -68,7 +68,7 @@ static int prepare_nothing(bl_service *self, bl_reload *reload) {
 }
 
 TEST(options_out_of_range_make_no_service) {
-    bl_service service;
+    SERVICE service = { 0 };
     bl_service_options good = { .size = sizeof good };
     CHECK_ERR(bl_service_init(NULL, run_nothing, NULL, &good), BL_EINVAL);
     CHECK_ERR(bl_service_init(&service, NULL, NULL, &good), BL_EINVAL);
@@ -91,7 +91,7 @@ TEST(options_out_of_range_make_no_service) {
 }
 
 TEST(a_service_has_a_name_and_a_state_from_the_beginning, .no_loop = true) {
-    bl_service service;
+    SERVICE service = { 0 };
     bl_service_info info;
     REQUIRE_OK(bl_service_init(&service, run_nothing, NULL, NULL));
     CHECK_STR(bl_service_name(&service), "service");
@@ -103,8 +103,6 @@ TEST(a_service_has_a_name_and_a_state_from_the_beginning, .no_loop = true) {
     CHECK(info.is_alive);
     CHECK_STR(bl_service_state_name(BL_SERVICE_BACKOFF), "backoff");
     CHECK_STR(bl_service_state_name((bl_service_state)99), "?");
-    bl_service_done(&service);
-    bl_service_done(&service);
     bl_service_done(NULL);
 }
 
@@ -119,7 +117,6 @@ TEST(a_service_that_was_not_initialised_is_refused) {
     CHECK_ERR(bl_service_ready(&zeroed, NULL), BL_EINVAL);
     CHECK_ERR(bl_service_extend(&zeroed, 1), BL_EINVAL);
     CHECK_ERR(bl_service_until_stop(&zeroed, call_stop, NULL), BL_EINVAL);
-    bl_service_done(&zeroed);
 }
 
 /* Uses a service where nothing can wait. */
@@ -133,7 +130,7 @@ static void use_in_callback(void *context) {
 }
 
 TEST(a_callback_cannot_wait_for_a_service) {
-    struct actor actor = { .life = 0 };
+    ACTOR actor = { .life = 0 };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     struct caller caller = { .actor = &actor, .group = &group };
@@ -143,23 +140,21 @@ TEST(a_callback_cannot_wait_for_a_service) {
     for (int i = 0; i < 3; i++)
         CHECK_ERR(use_in_callback_rc[i], BL_ENOTASK);
     CHECK_EQ(state_of(&actor), BL_SERVICE_NEW);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_thread_without_a_loop_cannot_wait_for_a_service, .no_loop = true) {
-    struct actor actor = { .life = 0 };
+    ACTOR actor = { .life = 0 };
     bl_group group = { ._host = NULL };
     REQUIRE_OK(actor_init(&actor, NULL));
     CHECK_ERR(bl_service_start(&actor.service, &group, NULL), BL_ENOLOOP);
     CHECK_ERR(bl_service_stop(&actor.service), BL_ENOLOOP);
     CHECK_ERR(bl_service_wait(&actor.service), BL_ENOLOOP);
-    bl_service_done(&actor.service);
 }
 
 /* ---- start --------------------------------------------------------------- */
 
 TEST(a_start_returns_when_it_is_ready_with_the_value) {
-    struct actor actor = { .start_time = SEC(3), .value = &actor };
+    ACTOR actor = { .start_time = SEC(3), .value = &actor };
     void *value = NULL;
     REQUIRE_OK(actor_init(&actor, NULL));
     CHECK_EQ(bl_service_state_of(&actor.service), BL_SERVICE_NEW);
@@ -173,11 +168,10 @@ TEST(a_start_returns_when_it_is_ready_with_the_value) {
     CHECK_OK(bl_service_stop(&actor.service));
     CHECK_EQ(actor.stops_seen, 1);
     CHECK_STR(actor_path(&actor), "starting>running>stopping>stopped");
-    bl_service_done(&actor.service);
 }
 
 TEST(a_start_of_a_running_service_says_so_and_gives_the_value) {
-    struct actor actor = { .value = &actor };
+    ACTOR actor = { .value = &actor };
     void *value = NULL;
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
@@ -186,11 +180,10 @@ TEST(a_start_of_a_running_service_says_so_and_gives_the_value) {
     CHECK(value == &actor);
     CHECK_EQ(actor.runs, 1);
     CHECK_OK(bl_service_stop(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 TEST(a_hundred_starts_at_once_run_one_body_with_equal_results) {
-    struct actor actor = { .start_time = SEC(1), .value = &actor };
+    ACTOR actor = { .start_time = SEC(1), .value = &actor };
     struct caller callers[100];
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(services);
@@ -206,14 +199,13 @@ TEST(a_hundred_starts_at_once_run_one_body_with_equal_results) {
     }
     CHECK_EQ(actor.runs, 1);
     CHECK_OK(bl_service_stop(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 TEST(a_hundred_starts_at_once_fail_as_one) {
-    struct actor actor = { .start_time = SEC(1),
-                           .never_ready = true,
-                           .life = MS(1),
-                           .end = BL_EADDRINUSE };
+    ACTOR actor = { .start_time = SEC(1),
+                    .never_ready = true,
+                    .life = MS(1),
+                    .end = BL_EADDRINUSE };
     struct caller callers[100];
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(services);
@@ -227,11 +219,10 @@ TEST(a_hundred_starts_at_once_fail_as_one) {
         CHECK_ERR(callers[i].rc, BL_EADDRINUSE);
     CHECK_EQ(actor.runs, 1);
     REQUIRE_OK(bl_group_exit(&services, 0)); /* it was told already */
-    bl_service_done(&actor.service);
 }
 
 TEST(a_body_that_returns_before_it_is_ready_has_not_started) {
-    struct actor actor = { .never_ready = true, .life = SEC(1) };
+    ACTOR actor = { .never_ready = true, .life = SEC(1) };
     const bl_error *error;
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
@@ -243,13 +234,10 @@ TEST(a_body_that_returns_before_it_is_ready_has_not_started) {
     CHECK_EQ(last_change(&actor).cause, BL_WHY_RETURNED);
     CHECK_EQ(bl_group_alive_count(&group), 0u);
     REQUIRE_OK(bl_group_exit(&group, 0));
-    bl_service_done(&actor.service);
 }
 
 TEST(a_start_that_fails_returns_the_error_of_the_body) {
-    struct actor actor = { .never_ready = true,
-                           .life = SEC(1),
-                           .end = BL_EADDRINUSE };
+    ACTOR actor = { .never_ready = true, .life = SEC(1), .end = BL_EADDRINUSE };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     REQUIRE_ERR(bl_service_start(&actor.service, &group, NULL), BL_EADDRINUSE);
@@ -258,11 +246,10 @@ TEST(a_start_that_fails_returns_the_error_of_the_body) {
     CHECK_EQ(last_change(&actor).cause, BL_WHY_ERROR);
     CHECK_ERR(bl_service_stop(&actor.service), BL_EADDRINUSE);
     REQUIRE_OK(bl_group_exit(&group, 0));
-    bl_service_done(&actor.service);
 }
 
 TEST(what_has_failed_can_be_started_again) {
-    struct actor actor = { .never_ready = true, .life = SEC(1) };
+    ACTOR actor = { .never_ready = true, .life = SEC(1) };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     REQUIRE_ERR(bl_service_start(&actor.service, &group, NULL), BL_ENOTREADY);
@@ -278,11 +265,10 @@ TEST(what_has_failed_can_be_started_again) {
     CHECK_STR(actor_path(&actor),
               "starting>failed>starting>running>stopping>stopped>"
               "starting>running>stopping>stopped");
-    bl_service_done(&actor.service);
 }
 
 TEST(a_start_while_it_stops_is_refused) {
-    struct actor actor = { .cleanup_time = SEC(1) };
+    ACTOR actor = { .cleanup_time = SEC(1) };
     struct caller caller = { .actor = &actor };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
@@ -295,13 +281,12 @@ TEST(a_start_while_it_stops_is_refused) {
     }
     REQUIRE_OK(bl_group_exit(&group, 0));
     CHECK_EQ(state_of(&actor), BL_SERVICE_STOPPED);
-    bl_service_done(&actor.service);
 }
 
 /* ---- the start deadline -------------------------------------------------- */
 
 TEST(a_start_that_takes_too_long_is_cancelled_at_its_deadline) {
-    struct actor actor = { .start_time = SEC(3600) };
+    ACTOR actor = { .start_time = SEC(3600) };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     TAKES(SEC(30)) {
@@ -312,12 +297,11 @@ TEST(a_start_that_takes_too_long_is_cancelled_at_its_deadline) {
     CHECK_EQ(state_of(&actor), BL_SERVICE_FAILED);
     CHECK_EQ(last_change(&actor).cause, BL_WHY_TIMEOUT);
     REQUIRE_OK(bl_group_exit(&group, 0));
-    bl_service_done(&actor.service);
 }
 
 TEST(a_start_that_ignores_its_cancellation_is_given_up_after_the_grace,
      (t_log)) {
-    struct actor actor = { .start_time = SEC(3600), .ignores_cancel = true };
+    ACTOR actor = { .start_time = SEC(3600), .ignores_cancel = true };
     bl_service_info info;
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
@@ -338,7 +322,6 @@ TEST(a_start_that_ignores_its_cancellation_is_given_up_after_the_grace,
     actor.ignores_cancel = false;
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     CHECK_OK(bl_service_stop(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 static void extend_once(struct actor *actor) {
@@ -347,7 +330,7 @@ static void extend_once(struct actor *actor) {
 }
 
 TEST(a_body_can_extend_its_start) {
-    struct actor actor = { .start_time = SEC(49), .on_begin = extend_once };
+    ACTOR actor = { .start_time = SEC(49), .on_begin = extend_once };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     TAKES(SEC(49)) {
@@ -355,7 +338,6 @@ TEST(a_body_can_extend_its_start) {
     }
     CHECK_ERR(bl_service_extend(&actor.service, SEC(1)), BL_ESTATE);
     CHECK_OK(bl_service_stop(&actor.service));
-    bl_service_done(&actor.service);
 }
 
 static void extend_too_far(struct actor *actor) {
@@ -364,15 +346,13 @@ static void extend_too_far(struct actor *actor) {
 }
 
 TEST(no_extension_passes_the_maximum) {
-    struct actor actor = { .start_time = SEC(3600),
-                           .on_begin = extend_too_far };
+    ACTOR actor = { .start_time = SEC(3600), .on_begin = extend_too_far };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     TAKES(SEC(300)) {
         REQUIRE_ERR(bl_service_start(&actor.service, &group, NULL),
                     BL_ETIMEDOUT);
     }
-    bl_service_done(&actor.service);
 }
 
 /* ---- ready --------------------------------------------------------------- */
@@ -385,7 +365,7 @@ static int run_ready_twice(bl_service *self, void *arg) {
 }
 
 TEST(being_ready_twice_is_refused_and_changes_nothing) {
-    bl_service service;
+    SERVICE service = { 0 };
     void *value = NULL;
     REQUIRE_OK(bl_service_init(&service, run_ready_twice, &service, NULL));
     CHECK_ERR(bl_service_ready(&service, NULL), BL_ESTATE);
@@ -395,7 +375,6 @@ TEST(being_ready_twice_is_refused_and_changes_nothing) {
     CHECK_ERR(ready_rc[1], BL_EALREADY);
     CHECK(value == &service);
     CHECK_OK(bl_service_stop(&service));
-    bl_service_done(&service);
 }
 
 /* Is ready after it was told to stop. */
@@ -407,7 +386,7 @@ static int run_ready_too_late(bl_service *self, void *arg) {
 }
 
 TEST(ready_after_a_stop_was_asked_for_is_accepted_without_effect) {
-    bl_service service;
+    SERVICE service = { 0 };
     bl_service_change changes[16];
     REQUIRE_OK(bl_service_init(&service, run_ready_too_late, NULL, NULL));
     BL_GROUP_SCOPED(group);
@@ -422,13 +401,12 @@ TEST(ready_after_a_stop_was_asked_for_is_accepted_without_effect) {
         CHECK_NE(changes[i].to, BL_SERVICE_RUNNING);
     REQUIRE_OK(bl_group_exit(&group, 0));
     CHECK_ERR(starter.rc, BL_ECANCELED);
-    bl_service_done(&service);
 }
 
 /* ---- stop ---------------------------------------------------------------- */
 
 TEST(a_service_that_was_never_started_stops_at_once_and_can_start_later) {
-    struct actor actor = { .life = 0 };
+    ACTOR actor = { .life = 0 };
     REQUIRE_OK(actor_init(&actor, NULL));
     CHECK_ERR(bl_service_wait(&actor.service), BL_ESTATE);
     CHECK_OK(bl_service_stop(&actor.service));
@@ -438,11 +416,10 @@ TEST(a_service_that_was_never_started_stops_at_once_and_can_start_later) {
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     CHECK_OK(bl_service_stop(&actor.service));
     CHECK_EQ(actor.runs, 1);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_stop_cancels_a_start_and_waits_for_the_body) {
-    struct actor actor = { .start_time = SEC(20), .cleanup_time = SEC(1) };
+    ACTOR actor = { .start_time = SEC(20), .cleanup_time = SEC(1) };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     struct caller starter = { .actor = &actor, .group = &group };
@@ -454,11 +431,10 @@ TEST(a_stop_cancels_a_start_and_waits_for_the_body) {
     REQUIRE_OK(bl_group_exit(&group, 0));
     CHECK_ERR(starter.rc, BL_ECANCELED);
     CHECK_STR(actor_path(&actor), "starting>stopping>stopped");
-    bl_service_done(&actor.service);
 }
 
 TEST(a_start_that_was_stopped_before_its_turn_runs_no_body) {
-    struct actor actor = { .life = 0 };
+    ACTOR actor = { .life = 0 };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
     struct caller starter = { .actor = &actor, .group = &group };
@@ -469,11 +445,10 @@ TEST(a_start_that_was_stopped_before_its_turn_runs_no_body) {
     CHECK_EQ(actor.runs, 0);
     REQUIRE_OK(bl_group_exit(&group, 0));
     CHECK_ERR(starter.rc, BL_ECANCELED);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_hundred_stops_are_one_and_get_equal_results) {
-    struct actor actor = { .cleanup_time = SEC(1), .stop_result = BL_EIO };
+    ACTOR actor = { .cleanup_time = SEC(1), .stop_result = BL_EIO };
     struct caller callers[100];
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
@@ -490,7 +465,6 @@ TEST(a_hundred_stops_are_one_and_get_equal_results) {
     CHECK_ERR(bl_service_stop(&actor.service), BL_EIO);
     CHECK_ERR(bl_service_wait(&actor.service), BL_EIO);
     CHECK_EQ(actor.stops_seen, 1);
-    bl_service_done(&actor.service);
 }
 
 static int stop_inside_rc[4];
@@ -516,18 +490,17 @@ static int run_stop_inside(bl_service *self, void *arg) {
 }
 
 TEST(a_service_cannot_wait_for_itself) {
-    bl_service service;
+    SERVICE service = { 0 };
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_init(&service, run_stop_inside, &group, NULL));
     REQUIRE_OK(bl_service_start(&service, &group, NULL));
     CHECK_OK(bl_service_wait(&service));
     for (int i = 0; i < 4; i++)
         CHECK_ERR(stop_inside_rc[i], BL_EDEADLK);
-    bl_service_done(&service);
 }
 
 TEST(who_waits_for_the_end_hears_how_it_was) {
-    struct actor actor = { .life = SEC(5), .end = BL_EIO };
+    ACTOR actor = { .life = SEC(5), .end = BL_EIO };
     struct caller waiter = { .actor = &actor };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);
@@ -535,19 +508,16 @@ TEST(who_waits_for_the_end_hears_how_it_was) {
     REQUIRE_OK(bl_spawn(&group, call_wait, &waiter));
     TAKES(SEC(5)) REQUIRE_OK(bl_group_exit(&group, 0));
     CHECK_ERR(waiter.rc, BL_EIO);
-    bl_service_done(&actor.service);
 }
 
 TEST(a_failure_that_nobody_waits_for_is_an_error_of_the_group) {
-    struct actor actor = { .life = SEC(5), .end = BL_EIO };
+    ACTOR actor = { .life = SEC(5), .end = BL_EIO };
     REQUIRE_OK(actor_init(&actor, NULL));
-    bl_group group;
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
     REQUIRE_ERR(bl_group_exit(&group, 0), BL_EGROUP);
     CHECK(bl_error_match(bl_error_current(BL_EGROUP), BL_EIO));
     CHECK_EQ(state_of(&actor), BL_SERVICE_FAILED);
-    bl_service_done(&actor.service);
 }
 
 /* ---- until the stop ------------------------------------------------------ */
@@ -571,7 +541,7 @@ static int run_until_stop(bl_service *self, void *arg) {
 }
 
 TEST(a_scope_until_the_stop_is_cancelled_by_it_and_by_nothing_later) {
-    bl_service service;
+    SERVICE service = { 0 };
     REQUIRE_OK(bl_service_init(&service, run_until_stop, NULL, NULL));
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&service, &group, NULL));
@@ -580,11 +550,10 @@ TEST(a_scope_until_the_stop_is_cancelled_by_it_and_by_nothing_later) {
     TAKES(SEC(1)) CHECK_OK(bl_service_stop(&service));
     CHECK_EQ(until_rc[0], 0);
     CHECK_EQ(until_rc[1], 0);
-    bl_service_done(&service);
 }
 
 TEST(a_scope_until_the_stop_passes_on_what_is_not_its_own) {
-    bl_service service;
+    SERVICE service = { 0 };
     REQUIRE_OK(bl_service_init(&service, run_nothing, NULL, NULL));
     bl_scope scope;
     bl_scope_enter(&scope);
@@ -596,7 +565,6 @@ TEST(a_scope_until_the_stop_passes_on_what_is_not_its_own) {
         t_fail("there is no service");
     }
     CHECK_ERR(rc, BL_EINVAL);
-    bl_service_done(&service);
 }
 
 static int leave_early(bl_service *self) {
@@ -621,7 +589,7 @@ static int run_leave_early(bl_service *self, void *arg) {
 }
 
 TEST(a_scope_until_the_stop_can_be_left_early) {
-    bl_service service;
+    SERVICE service = { 0 };
     REQUIRE_OK(bl_service_init(&service, run_leave_early, NULL, NULL));
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_service_start(&service, &group, NULL));
@@ -629,5 +597,4 @@ TEST(a_scope_until_the_stop_can_be_left_early) {
     CHECK_OK(bl_service_stop(&service));
     CHECK_EQ(until_rc[2], 0);
     CHECK_EQ(until_rc[3], 5);
-    bl_service_done(&service);
 }

@@ -90,8 +90,7 @@ TEST(a_supervised_child_fails_its_group_when_it_is_given_up) {
     struct job job = { .failures = 100, .rc = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
     policy.restarts_max = 2;
-    bl_group group;
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_supervise(&group, job_run, &job, &policy));
     memset(&policy, 0, sizeof policy); /* it was copied */
     REQUIRE_ERR(bl_group_exit(&group, 0), BL_EGROUP);
