@@ -15,7 +15,7 @@ JOBS    := $(shell nproc 2>/dev/null || echo 2)
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := build
-.PHONY: build demo test soak bench check format lint docs amalgamation install \
+.PHONY: build demo test soak load bench check format lint docs amalgamation install \
         clean help need-build need-demo need-test need-bench need-check \
         need-docs
 
@@ -46,6 +46,11 @@ test: need-test ## build and run everything (LEGS="release asan", V=1)
 
 soak: need-test ## the tests 1,000 times in a row, until one fails (RUNS=10)
 	@$(PYTHON) tools/run_tests --repeat $(RUNS)
+
+load: need-build ## 20,000 idle connections, 1,000,000 opened and closed
+	@$(call configure,release)
+	@$(call compile,release,--target belay_cli --target example_echo_server)
+	@$(PYTHON) tests/load/test_load.py --full
 
 bench: need-bench ## measure Belay and its peers (ONLY=core)
 	@$(call configure,release) >&2

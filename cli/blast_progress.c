@@ -31,6 +31,11 @@ const char *blast_progress_text(const struct blast_progress *progress,
     char duration[QUANTITY_TEXT_BYTES + 4] = "";
     uint64_t ended = progress->answered + progress->failed;
 
+    if (progress->missing > 0) {
+        snprintf(text, BLAST_PROGRESS_BYTES, "connecting: %s to go",
+                 quantity_count(progress->missing, sent));
+        return text;
+    }
     if (progress->duration != BL_FOREVER) {
         snprintf(duration, sizeof(duration), "/%.0f",
                  (double)progress->duration / 1e9);
@@ -53,6 +58,7 @@ static void look(struct blast_load *load, struct blast_progress *progress) {
 
     progress->answered = progress->failed = progress->sent = 0;
     progress->lag = 0;
+    progress->missing = atomic_load_explicit(&load->missing, order);
     for (uint32_t i = 0; i < load->options->workers; i++) {
         struct blast_live *live = &load->workers[i].live;
         progress->answered += atomic_load_explicit(&live->answered, order);
@@ -90,6 +96,7 @@ int blast_progress_watch(struct blast_load *load) {
     while (rc == 0) {
         bl_ns now = bl_now();
         look(load, &progress);
+        if (progress.missing > 0) begin = now;
         progress.elapsed = now - begin;
         progress.rate = (double)(progress.answered - answered) * 1e9 /
                         (double)(now - before);

@@ -14,7 +14,8 @@ enum {
 /* What the line shows. */
 struct blast_progress {
     bl_ns elapsed;
-    bl_ns duration; /* BL_FOREVER: not known */
+    bl_ns duration;   /* BL_FOREVER: not known */
+    uint32_t missing; /* connections that are not open yet */
     uint64_t sent;
     uint64_t answered;
     uint64_t failed;

@@ -217,6 +217,8 @@ TEST(the_progress_line) {
               "19,998/s  lag 12.0 us");
     progress.duration = BL_FOREVER;
     CHECK_CONTAINS(blast_progress_text(&progress, text), "12 s  240,000 sent");
+    progress.missing = 1234;
+    CHECK_STR(blast_progress_text(&progress, text), "connecting: 1,234 to go");
 }
 
 TEST(kinds_of_errors_are_counted_apart) {
