@@ -6,57 +6,115 @@
  * connection can be used again; what is in the answer is thrown away.  It
  * lives on the stack: an answer begins with it and ends with it.
  */
-#include <http_parser.h>
 #include <string.h>
 
 #include "blast_load.h"
 
+#if BELAY_CLI_LLHTTP
+#    include <llhttp.h>
+typedef llhttp_t parser;
+typedef llhttp_settings_t parser_settings;
+#else
+#    include <http_parser.h>
+typedef http_parser parser;
+typedef http_parser_settings parser_settings;
+#endif
+
+enum {
+    NO_BODY_FOLLOWS = 1 /* what on_headers returns for that */
+};
+
 struct answer {
-    http_parser parser; /* its `data` points back here */
-    bool is_to_head;    /* without a body, whatever its headers say */
+    parser parser;   /* its `data` points back here */
+    bool is_to_head; /* without a body, whatever its headers say */
     bool is_whole;
 };
 
-static int on_headers(http_parser *parser) {
-    const struct answer *answer = parser->data;
-    return answer->is_to_head ? 1 : 0; /* 1: there is no body */
+/* ---- the parser that the system has -------------------------------------- */
+
+#if BELAY_CLI_LLHTTP
+
+static void parser_begin(parser *self, const parser_settings *settings) {
+    llhttp_init(self, HTTP_RESPONSE, settings);
 }
 
-static int on_end(http_parser *parser) {
-    struct answer *answer = parser->data;
+/* Stops behind the answer: what comes then is not a part of it. */
+static int parser_stop(parser *self) {
+    (void)self;
+    return HPE_PAUSED;
+}
 
-    /* "100 Continue" and the like only announce the answer. */
-    if (parser->status_code < 200) return 0;
-    answer->is_whole = true;
-    http_parser_pause(parser, 1); /* what comes behind it is not ours */
+/* Takes bytes, or the end of the stream, and says how many it understood. */
+static size_t parser_take(parser *self, const parser_settings *settings,
+                          const char *bytes, size_t count) {
+    (void)settings;
+    if (count == 0) {
+        llhttp_finish(self);
+        return 0;
+    }
+    if (llhttp_execute(self, bytes, count) == HPE_OK) return count;
+    return (size_t)(llhttp_get_error_pos(self) - bytes);
+}
+
+static bool parser_may_go_on(parser *self) {
+    return llhttp_should_keep_alive(self) != 0;
+}
+
+#else
+
+static void parser_begin(parser *self, const parser_settings *settings) {
+    (void)settings;
+    http_parser_init(self, HTTP_RESPONSE);
+}
+
+static int parser_stop(parser *self) {
+    http_parser_pause(self, 1);
     return 0;
 }
 
-static const http_parser_settings settings = {
+static size_t parser_take(parser *self, const parser_settings *settings,
+                          const char *bytes, size_t count) {
+    return http_parser_execute(self, settings, bytes, count);
+}
+
+static bool parser_may_go_on(parser *self) {
+    return http_should_keep_alive(self) != 0;
+}
+
+#endif
+
+/* ---- one answer ---------------------------------------------------------- */
+
+static int on_headers(parser *self) {
+    const struct answer *answer = self->data;
+    return answer->is_to_head ? NO_BODY_FOLLOWS : 0;
+}
+
+static int on_end(parser *self) {
+    struct answer *answer = self->data;
+
+    /* "100 Continue" and the like only announce the answer. */
+    if (self->status_code < 200) return 0;
+    answer->is_whole = true;
+    return parser_stop(self);
+}
+
+static const parser_settings settings = {
     .on_headers_complete = on_headers,
     .on_message_complete = on_end,
 };
 
-static int malformed(struct blast_reply *reply) {
-    reply->phase = BLAST_MALFORMED;
-    return BL_EPROTO;
-}
-
-/* Takes what was read, or the end of the stream (0 bytes). */
+/* Takes what was read, or the end of the stream: 0 bytes. */
 static int take(struct answer *answer, const unsigned char *bytes, size_t count,
                 struct blast_reply *reply) {
-    size_t taken = http_parser_execute(&answer->parser, &settings,
-                                       (const char *)bytes, count);
-    enum http_errno error = HTTP_PARSER_ERRNO(&answer->parser);
+    size_t taken =
+        parser_take(&answer->parser, &settings, (const char *)bytes, count);
 
-    if (answer->is_whole) {
-        /* It pauses in the last byte of the answer, or behind it. */
-        if (error != HPE_PAUSED && error != HPE_OK) return malformed(reply);
-        return 0;
+    if (taken < count) {
+        reply->phase = BLAST_MALFORMED;
+        return BL_EPROTO;
     }
-    if (count > 0) {
-        return error == HPE_OK && taken == count ? 0 : malformed(reply);
-    }
+    if (count > 0 || answer->is_whole) return 0;
     reply->phase = BLAST_CLOSED;
     return BL_ECONNRESET;
 }
@@ -90,12 +148,12 @@ static int talk(struct blast_link *link, struct blast_reply *reply) {
     reply->bytes_sent += done;
     if (rc < 0) return rc;
 
-    http_parser_init(&answer.parser, HTTP_RESPONSE);
+    parser_begin(&answer.parser, &settings);
     answer.parser.data = &answer;
     rc = read_answer(link, &answer, reply);
     if (rc < 0) return rc;
     reply->status = answer.parser.status_code;
-    if (!http_should_keep_alive(&answer.parser)) reply->is_last = true;
+    if (!parser_may_go_on(&answer.parser)) reply->is_last = true;
     return 0;
 }
 

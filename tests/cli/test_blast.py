@@ -136,7 +136,11 @@ class Web(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"5\r\nhello\r\n")
             self.wfile.write(b"0\r\n\r\n")
         elif self.path.startswith("/status/"):
-            self.reply(int(self.path.split("/")[2]), b"so")
+            status = int(self.path.split("/")[2])
+            self.reply(status, b"" if status == 204 else b"so")
+        elif self.path.startswith("/more"):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nso"
+                             b"and more")
         elif self.path.startswith("/to-the-end"):
             self.send_response(200)
             self.send_header("Connection", "close")
@@ -151,7 +155,8 @@ class Web(http.server.BaseHTTPRequestHandler):
 
     def reply(self, status, body):
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -395,6 +400,11 @@ class Http(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertEqual([error["phase"] for error in report["errors"]],
                          ["closed"])
+
+    def test_more_than_was_asked_for(self):
+        report = self.run_on_web("/more", status=1)
+        self.assertEqual([error["phase"] for error in report["errors"]],
+                         ["malformed"])
 
     def test_no_http(self):
         with serving(Nonsense) as address:
