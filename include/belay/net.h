@@ -234,6 +234,26 @@ int bl_listener_accept(bl_listener *listener, bl_stream **stream,
                        bl_addr *peer);
 
 /*
+ * Takes a connection if one has come, without waiting.
+ *
+ * `peer` may be NULL.
+ *
+ * Returns 0; the caller closes `*stream`.
+ *
+ * Errors:
+ *   BL_EAGAIN   none has come
+ *   BL_EBUSY    a task accepts from it
+ *   BL_EMFILE   no descriptor is left; the connection is still queued
+ *   BL_ENOMEM   no memory for the stream; the connection is still queued
+ *   BL_EINVAL   listener or stream is NULL
+ *   BL_ETHREAD  the listener belongs to another loop
+ *   BL_ENOLOOP  no loop runs on this thread
+ */
+BL_MAY_FAIL
+int bl_listener_try_accept(bl_listener *listener, bl_stream **stream,
+                           bl_addr *peer);
+
+/*
  * Returns the address that the listener is bound to.
  */
 BL_API

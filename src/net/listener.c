@@ -177,6 +177,16 @@ static int listener_give(bl_listener *listener, bl_stream **stream) {
     return 0;
 }
 
+/* The peer of the kept connection, if somebody wants to know. */
+static void listener_kept_peer(const bl_listener *listener, bl_addr *peer) {
+    if (listener->kept_fd < 0 || peer == NULL) return;
+    peer->length = sizeof peer->storage;
+    struct sockaddr *address = (struct sockaddr *)&peer->storage;
+    if (getpeername(listener->kept_fd, address, &peer->length) < 0) {
+        peer->length = 0; /* it has gone away meanwhile */
+    }
+}
+
 int bl_listener_accept(bl_listener *listener, bl_stream **stream,
                        bl_addr *peer) {
     struct listener_use use;
@@ -186,13 +196,7 @@ int bl_listener_accept(bl_listener *listener, bl_stream **stream,
     int rc = listener_enter(listener, &use);
     if (rc < 0) return rc;
 
-    if (listener->kept_fd >= 0 && peer != NULL) {
-        from.length = sizeof from.storage;
-        struct sockaddr *address = (struct sockaddr *)&from.storage;
-        if (getpeername(listener->kept_fd, address, &from.length) < 0) {
-            from.length = 0; /* it has gone away meanwhile */
-        }
-    }
+    listener_kept_peer(listener, peer != NULL ? &from : NULL);
     while (listener->kept_fd < 0) {
         rc = BL_EAGAIN;
         if (listener->is_ready) {
@@ -206,6 +210,26 @@ int bl_listener_accept(bl_listener *listener, bl_stream **stream,
 
 leave:
     if (!use.is_closed) listener_leave(listener);
+    return rc;
+}
+
+int bl_listener_try_accept(bl_listener *listener, bl_stream **stream,
+                           bl_addr *peer) {
+    bl_addr from = { .length = 0 };
+    if (listener == NULL) return BL_EINVAL;
+    if (stream == NULL) return BL_EINVAL;
+    bl_loop *loop = bl_loop_running();
+    if (loop == NULL) return BL_ENOLOOP;
+    if (listener->loop != loop) return BL_ETHREAD;
+    if (listener->user != NULL) return BL_EBUSY;
+
+    listener_kept_peer(listener, peer != NULL ? &from : NULL);
+    int rc = 0;
+    if (listener->kept_fd < 0) {
+        rc = listener_try(listener, peer != NULL ? &from : NULL);
+    }
+    if (rc == 0) rc = listener_give(listener, stream);
+    if (rc == 0 && peer != NULL) *peer = from;
     return rc;
 }
 

@@ -17,10 +17,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "support/famine.h"
 #include "support/filter.h"
 #include "support/host.h"
 #include "support/kids.h"
 #include "support/sockets.h"
+#include "sync/callers.h"
 
 static bl_listener *listen_somewhere(void) {
     bl_addr address = loopback();
@@ -468,4 +470,57 @@ TEST(cancelled_or_without_memory_nothing_leaks, .sweep = T_CANCEL | T_OOM) {
     bl_stream_abort(stream);
     bl_listener_close(listener);
     close(client);
+}
+
+TEST(a_try_takes_what_has_come_and_never_waits) {
+    bl_listener *listener;
+    bl_stream *stream = NULL;
+    bl_addr any = loopback();
+    bl_addr peer;
+    REQUIRE_OK(bl_listen(&any, NULL, &listener));
+    CHECK_NO_CHECKPOINTS {
+        CHECK_ERR(bl_listener_try_accept(listener, &stream, NULL), BL_EAGAIN);
+    }
+    bl_addr address = bl_listener_address(listener);
+    bl_stream *guest;
+    REQUIRE_OK(bl_connect(&address, NULL, &guest));
+    limit_descriptors(0);
+    CHECK_ERR(bl_listener_try_accept(listener, &stream, NULL), BL_EMFILE);
+    unlimit_descriptors();
+    famine_begin(0);
+    CHECK_ERR(bl_listener_try_accept(listener, &stream, NULL), BL_ENOMEM);
+    famine_end();
+    CHECK(stream == NULL);
+    REQUIRE_OK(bl_listener_try_accept(listener, &stream, &peer));
+    CHECK(bl_addr_is_loopback(&peer));
+    CHECK_ERR(bl_listener_try_accept(listener, NULL, NULL), BL_EINVAL);
+    CHECK_ERR(bl_listener_try_accept(NULL, &stream, NULL), BL_EINVAL);
+    CHECK_OK(bl_stream_close(stream));
+    CHECK_OK(bl_stream_close(guest));
+    bl_listener_close(listener);
+}
+
+static int tries(void *listener) {
+    bl_stream *stream;
+    return bl_listener_try_accept(listener, &stream, NULL);
+}
+
+static int accepts_one(void *listener) {
+    bl_stream *stream;
+    return bl_listener_accept(listener, &stream, NULL);
+}
+
+TEST(a_try_is_refused_where_it_cannot_be_made) {
+    bl_listener *listener;
+    bl_addr any = loopback();
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_listen(&any, NULL, &listener));
+    CHECK_ERR(without_loop(tries, listener), BL_ENOLOOP);
+    CHECK_ERR(in_other_loop(tries, listener), BL_ETHREAD);
+    REQUIRE_OK(bl_spawn(&group, accepts_one, listener));
+    t_settle();
+    CHECK_ERR(tries(listener), BL_EBUSY);
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    bl_listener_close(listener);
 }
