@@ -7,7 +7,8 @@
  * one alone; what goes wrong with accepting, such as a lack of descriptors, is
  * waited out.
  *
- *     stop is set -> the listener is closed, idle connections end
+ *     stop is set -> what had connected by then is accepted
+ *                 -> the listener is closed, idle connections end
  *                 -> the others have `grace` to finish
  *                 -> those that have not are cancelled, and waited for
  */
@@ -29,6 +30,7 @@ typedef struct bl_connection {
     bl_addr peer;
     void *arg; /* of the options */
     struct bl__server *_server;
+    bool _has_spoken; /* there was something to read once */
 } bl_connection;
 
 /*
@@ -48,6 +50,7 @@ typedef struct bl_serve_stats {
     uint64_t cancelled;     /* it was cancelled */
     uint64_t refused;       /* closed at once: no memory for a task */
     uint64_t accept_errors; /* waited out, and tried again */
+    uint64_t idle_closed;   /* sent home by a stop where they waited */
     uint32_t active;
     uint32_t active_max;
 } bl_serve_stats;
@@ -60,11 +63,15 @@ typedef struct bl_serve_options {
     void *arg;                /* for the handler */
     bl_event *stop;           /* set it to end the server; NULL: cancel it */
     bl_ns grace;              /* for connections after that; default 5 s */
+    bl_ns unspoken_grace;     /* of it, for the first word of those that have
+                                 said none yet; default 1 s */
     uint32_t connections_max; /* more wait in the kernel; default: no limit */
     size_t stack_bytes;       /* of a connection's task */
     /* Told what failed: the connection, or NULL for accepting.  The current
      * error has the details.  It must not wait. */
     void (*on_error)(const bl_connection *connection, int rc, void *arg);
+    /* Told of each connection that is cancelled; likewise. */
+    void (*on_cut)(const bl_connection *connection, void *arg);
     bl_serve_stats *stats; /* kept up to date; NULL: nobody asks */
 } bl_serve_options;
 
@@ -72,6 +79,9 @@ typedef struct bl_serve_options {
  * Serves connections from `listener` until it is stopped or cancelled, or the
  * listener is closed.  The listener is the server's from now on, which closes
  * it as soon as it accepts no more, so that clients are refused at once.
+ *
+ * A listener that is closed resets the connections in its queue; so a server
+ * that is stopped accepts and serves those first.
  *
  * Several listeners are served by several tasks of one group.
  *
@@ -96,8 +106,10 @@ int bl_serve(bl_listener *listener, bl_serve_fn *handler,
  * Waits for the next request: until there is something to read, or the end.
  *
  * A handler that waits here is idle, and is sent home at once when the server
- * stops; waiting anywhere else it has the grace to finish.  A handler with a
- * reader asks bl_reader_buffered first.
+ * stops, unless something has come already; one whose peer has not said a word
+ * yet waits for `unspoken_grace`, since the word may be on its way.  Waiting
+ * anywhere else it has the grace to finish.  A handler with a reader asks
+ * bl_reader_buffered first.
  *
  * Returns 1 if there is something; 0 if the server is stopping: return 0.
  *

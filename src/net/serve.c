@@ -8,7 +8,8 @@
  * leaves the group, which waits for the children; a timer cancels the group
  * when the grace is over.
  *
- * Idle connections wait in scopes bound to one token, cancelled by the stop.
+ * Idle connections wait in scopes bound to one token, cancelled by the stop;
+ * those that have not spoken yet in scopes of another, cancelled by a timer.
  *
  * Invariant: stats->active is the number of children that serve a connection.
  */
@@ -20,10 +21,12 @@
 #include <belay/task.h>
 
 #include <errno.h>
+#include <poll.h>
 
 #include "base/assert.h"
 
 static const bl_ns serve_grace_default = BL_SEC(5);
+static const bl_ns serve_unspoken_default = BL_SEC(1);
 static const bl_ns serve_pause_min = BL_MS(5);
 static const bl_ns serve_pause_max = BL_SEC(1);
 
@@ -36,8 +39,10 @@ struct bl__server {
     bl_serve_stats own_stats;
     bl_serve_stats *stats;
     bl_token *idle;
+    bl_token *unspoken;
     bl_sem room; /* for connections, if there is a limit */
     bl_timer grace;
+    bl_timer unspoken_grace;
     bl_ns pause; /* before the next try to accept */
     bool is_accepting;
     bool is_stopping;
@@ -56,6 +61,10 @@ static void serve_report(const struct bl__server *server,
 /* Ends the connection as its handler did.  Returns what the group is told. */
 static int serve_finish(struct bl__server *server, bl_connection *connection,
                         int rc) {
+    bool is_cut = rc == BL_ECANCELED && bl_is_cancelled();
+    if (is_cut && server->options.on_cut != NULL) {
+        server->options.on_cut(connection, server->options.arg);
+    }
     if (rc >= 0) {
         rc = bl_stream_close(connection->stream);
     } else {
@@ -112,12 +121,17 @@ bool bl_connection_is_stopping(const bl_connection *connection) {
     return connection->_server->is_stopping;
 }
 
-int bl_connection_wait(bl_connection *connection) {
-    if (connection == NULL) return BL_EINVAL;
-    struct bl__server *server = connection->_server;
+/* Whether something has come, or the end, right now. */
+static bool serve_has_come(const bl_connection *connection) {
+    struct pollfd can = { .fd = bl_stream_fd(connection->stream),
+                          .events = POLLIN };
+    return can.fd >= 0 && poll(&can, 1, 0) == 1;
+}
+
+/* Waits in a scope that `token` cancels.  Returns 1, or 0 if it did. */
+static int serve_wait(bl_connection *connection, bl_token *token) {
     bl_scope scope = { 0 };
-    bl_scope_options options = { .size = sizeof options,
-                                 .token = server->idle };
+    bl_scope_options options = { .size = sizeof options, .token = token };
     int rc = bl_scope_enter_with(&scope, &options);
     if (rc < 0) return rc;
     rc = bl_stream_wait(connection->stream, BL_READABLE);
@@ -125,6 +139,19 @@ int bl_connection_wait(bl_connection *connection) {
     rc = bl_scope_exit(&scope, rc);
     if (rc < 0) return rc;
     return has_come ? 1 : 0;
+}
+
+int bl_connection_wait(bl_connection *connection) {
+    if (connection == NULL) return BL_EINVAL;
+    struct bl__server *server = connection->_server;
+    bool has_spoken = connection->_has_spoken;
+    int rc =
+        serve_wait(connection, has_spoken ? server->idle : server->unspoken);
+    /* What came together with the stop is served all the same. */
+    if (rc == 0 && serve_has_come(connection)) rc = 1;
+    if (rc > 0) connection->_has_spoken = true;
+    if (rc == 0) server->stats->idle_closed++;
+    return rc;
 }
 
 /* ---- accepting --------------------------------------------------------- */
@@ -149,21 +176,24 @@ static int serve_pause(struct bl__server *server, int rc) {
     return bl_sleep(server->pause);
 }
 
+/* Gives a connection that was accepted a task of its own. */
+static int serve_begin(struct bl__server *server, bl_connection *connection) {
+    server->stats->accepted++;
+    int rc = serve_spawn(server, connection);
+    if (rc == 0) return 0;
+    server->stats->refused++;
+    bl_stream_abort(connection->stream);
+    return rc;
+}
+
 /* Accepts one connection and gives it a task; there is room for it. */
 static int serve_one(struct bl__server *server) {
     bl_connection connection = { .arg = server->options.arg,
                                  ._server = server };
     int rc = bl_listener_accept(server->listener, &connection.stream,
                                 &connection.peer);
-    if (rc < 0) {
-        if (serve_will_pass(rc)) server->stats->accept_errors++;
-        return rc;
-    }
-    server->stats->accepted++;
-    rc = serve_spawn(server, &connection);
-    if (rc == 0) return 0;
-    server->stats->refused++;
-    bl_stream_abort(connection.stream);
+    if (rc == 0) return serve_begin(server, &connection);
+    if (serve_will_pass(rc)) server->stats->accept_errors++;
     return rc;
 }
 
@@ -204,12 +234,43 @@ static void serve_end_grace(void *context) {
     bl_group_cancel_because(&server->group, "the grace is over");
 }
 
+static void serve_end_unspoken(void *context) {
+    struct bl__server *server = context;
+    bl_token_cancel(server->unspoken, "the server was stopped");
+}
+
+/* Accepts what is in the queue, which closing the listener would reset.  A
+ * server that is full, or has no memory, leaves the rest to that. */
+static void serve_accept_queue(struct bl__server *server) {
+    int rc = 0;
+    while (rc == 0) {
+        bl_connection connection = { .arg = server->options.arg,
+                                     ._server = server };
+        bool is_limited = server->options.connections_max > 0;
+        if (is_limited && bl_sem_try_acquire(&server->room) < 0) return;
+        rc = bl_listener_try_accept(server->listener, &connection.stream,
+                                    &connection.peer);
+        if (rc == 0) rc = serve_begin(server, &connection);
+        if (rc < 0 && is_limited) {
+            int released = bl_sem_release(&server->room);
+            BL__ASSERT(released == 0);
+        }
+    }
+}
+
 static void serve_stop(struct bl__server *server) {
     bl_ns grace = server->options.grace;
+    bl_ns unspoken = server->options.unspoken_grace;
     server->is_stopping = true;
+    if (server->listener != NULL && !bl_is_cancelled()) {
+        serve_accept_queue(server);
+    }
     bl_listener_close(server->listener);
     server->listener = NULL;
     bl_token_cancel(server->idle, "the server was stopped");
+    if (unspoken == 0) unspoken = serve_unspoken_default;
+    bl_timer_start(bl_loop_running(), &server->unspoken_grace,
+                   bl_ns_add(bl_now(), unspoken));
     if (grace == BL_FOREVER) return;
     if (grace == 0) grace = serve_grace_default;
     bl_timer_start(bl_loop_running(), &server->grace,
@@ -242,6 +303,7 @@ static int serve_check(const bl_listener *listener, bl_serve_fn *handler,
     if (listener == NULL || handler == NULL) return BL_EINVAL;
     if (options == NULL) return 0;
     if (options->size < sizeof *options) return BL_EINVAL;
+    if (options->unspoken_grace < 0) return BL_EINVAL;
     return options->grace < 0 ? BL_EINVAL : 0;
 }
 
@@ -254,6 +316,7 @@ int bl_serve(bl_listener *listener, bl_serve_fn *handler,
     server.stats = server.options.stats;
     if (server.stats == NULL) server.stats = &server.own_stats;
     bl_timer_init(&server.grace, serve_end_grace, &server);
+    bl_timer_init(&server.unspoken_grace, serve_end_unspoken, &server);
     uint32_t limit = server.options.connections_max;
     if (limit > 0) {
         rc = bl_sem_init(&server.room, limit, limit);
@@ -263,6 +326,7 @@ int bl_serve(bl_listener *listener, bl_serve_fn *handler,
     if (rc < 0) return rc; /* no loop, no task: the caller's still */
 
     rc = bl_token_new(&server.idle);
+    if (rc == 0) rc = bl_token_new(&server.unspoken);
     if (rc == 0) {
         rc = serve_run(&server);
     } else {
@@ -272,6 +336,8 @@ int bl_serve(bl_listener *listener, bl_serve_fn *handler,
     bool is_cancelled = rc == BL_ECANCELED;
     int group_rc = bl_group_exit(&server.group, is_cancelled ? rc : 0);
     bl_timer_stop(&server.grace);
+    bl_timer_stop(&server.unspoken_grace);
+    bl_token_unref(server.unspoken);
     bl_token_unref(server.idle);
     return group_rc < 0 ? group_rc : rc;
 }

@@ -248,6 +248,103 @@ TEST(a_stop_sends_idle_connections_home_at_once) {
     CHECK_ERR(bl_connect(&house.address, NULL, &stream), BL_ECONNREFUSED);
 }
 
+/* Connects as the kernel does it, without giving the server a chance. */
+static int knock(const struct house *house) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(fd >= 0);
+    const struct sockaddr *where =
+        (const struct sockaddr *)&house->address.storage;
+    REQUIRE(connect(fd, where, house->address.length) == 0);
+    return fd;
+}
+
+TEST(what_waits_in_the_queue_is_served_by_a_stop) {
+    struct house house;
+    int guests[20];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    t_settle();
+    for (int i = 0; i < 20; i++) {
+        guests[i] = knock(&house);
+        say(guests[i], "hello");
+    }
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    for (int i = 0; i < 20; i++) {
+        CHECK_STR(heard(guests[i]), "hello");
+        CHECK(is_at_end(guests[i])); /* an end, and no reset */
+        close(guests[i]);
+    }
+    CHECK_EQ(house.stats.accepted, 20);
+    CHECK_EQ(house.stats.finished, 20);
+}
+
+TEST(a_full_server_leaves_the_queue_to_its_end) {
+    struct house house;
+    int guests[3];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.connections_max = 2;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    t_settle();
+    for (int i = 0; i < 3; i++) {
+        guests[i] = knock(&house);
+        say(guests[i], "hello");
+    }
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(house.stats.accepted, 2);
+    for (int i = 0; i < 3; i++)
+        close(guests[i]);
+}
+
+TEST(one_that_has_not_spoken_may_say_its_first_word) {
+    struct house house;
+    char byte;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *speaks = visit(&house);
+    bl_stream *silent = visit(&house);
+    t_settle();
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_sleep(BL_MS(500)));
+    ask(speaks);
+    CHECK_EQ(bl_stream_read(speaks, &byte, 1), 0); /* and that was all */
+    CHECK_EQ(bl_stream_read(silent, &byte, 1), 0);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(bl_now(), BL_SEC(1));
+    CHECK_EQ(house.stats.idle_closed, 2);
+    CHECK_EQ(house.stats.finished, 2);
+    CHECK_OK(bl_stream_close(speaks));
+    CHECK_OK(bl_stream_close(silent));
+}
+
+TEST(a_request_that_comes_with_the_stop_is_served) {
+    struct house house;
+    char bytes[5];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream); /* now it is an idle one */
+    t_settle();
+    CHECK_OK(bl_stream_write_all(stream, "again", 5, NULL));
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(bl_stream_read_exactly(stream, bytes, 5, NULL));
+    CHECK_MEM(bytes, 5, "again", 5);
+    CHECK_OK(bl_stream_close(stream));
+}
+
+static void count_cut(const bl_connection *connection, void *arg) {
+    struct house *house = arg;
+    CHECK(bl_addr_is_loopback(&connection->peer));
+    CHECK_GE(bl_stream_fd(connection->stream), 0);
+    house->errors++;
+}
+
 /* A request takes ten seconds. */
 static int work(bl_connection *connection) {
     char request[4];
@@ -283,6 +380,7 @@ TEST(a_request_in_progress_has_the_grace_to_finish, (ending)) {
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(house_init(&house, work));
     house.options.grace = expected->grace;
+    house.options.on_cut = count_cut;
     REQUIRE_OK(bl_spawn(&group, house_run, &house));
     bl_stream *stream = visit(&house);
     CHECK_OK(bl_stream_write_all(stream, "work", 4, NULL));
@@ -296,6 +394,7 @@ TEST(a_request_in_progress_has_the_grace_to_finish, (ending)) {
     CHECK_OK(house.rc);
     CHECK_EQ(house.stats.finished, expected->is_finished ? 1 : 0);
     CHECK_EQ(house.stats.cancelled, expected->is_finished ? 0 : 1);
+    CHECK_EQ(house.errors, expected->is_finished ? 0 : 1);
     CHECK_EQ(bl_stream_read(stream, bytes, 4), expected->is_finished ? 4 : 0);
     CHECK_OK(bl_stream_close(stream));
 }
