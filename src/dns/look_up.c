@@ -18,11 +18,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/assert.h"
 #include "dns/dns.h"
 
+/* No record is smaller: a name of one byte, ten of head, the address. */
 enum {
-    LOOK_UP_ADDRESSES_MAX = 64 /* of one family */
+    LOOK_UP_V4_BYTES_MIN = 1 + 10 + 4,
+    LOOK_UP_V6_BYTES_MIN = 1 + 10 + 16
 };
 
 /* What was asked for, and how much of it was found. */
@@ -123,31 +126,39 @@ static bool look_up_is_local(const char *name) {
 
 /* ---- with servers -------------------------------------------------------- */
 
-/* Returns how many addresses are in the answer, or a code. */
+/*
+ * Return how many addresses are in the answer, at least one, or a code; the
+ * caller frees `*records`.
+ */
 static int look_up_read_v4(const struct bl__dns_question *question,
-                           struct ares_addrttl *records) {
-    int count = LOOK_UP_ADDRESSES_MAX;
+                           struct ares_addrttl **records) {
     int status = question->status;
-    if (status == ARES_SUCCESS) {
-        status = ares_parse_a_reply(question->answer, question->answer_bytes,
-                                    NULL, records, &count);
-    }
+    if (status != ARES_SUCCESS) return bl__dns_code(question, status);
+    int count = question->answer_bytes / LOOK_UP_V4_BYTES_MIN + 1;
+    *records = bl__alloc((size_t)count * sizeof **records);
+    if (*records == NULL) return BL_ENOMEM;
+    status = ares_parse_a_reply(question->answer, question->answer_bytes, NULL,
+                                *records, &count);
+    /* An alias of a name without an address is there, and has none. */
+    if (status == ARES_SUCCESS && count == 0) status = ARES_ENODATA;
     return status == ARES_SUCCESS ? count : bl__dns_code(question, status);
 }
 
 static int look_up_read_v6(const struct bl__dns_question *question,
-                           struct ares_addr6ttl *records) {
-    int count = LOOK_UP_ADDRESSES_MAX;
+                           struct ares_addr6ttl **records) {
     int status = question->status;
-    if (status == ARES_SUCCESS) {
-        status = ares_parse_aaaa_reply(question->answer, question->answer_bytes,
-                                       NULL, records, &count);
-    }
+    if (status != ARES_SUCCESS) return bl__dns_code(question, status);
+    int count = question->answer_bytes / LOOK_UP_V6_BYTES_MIN + 1;
+    *records = bl__alloc((size_t)count * sizeof **records);
+    if (*records == NULL) return BL_ENOMEM;
+    status = ares_parse_aaaa_reply(question->answer, question->answer_bytes,
+                                   NULL, *records, &count);
+    if (status == ARES_SUCCESS && count == 0) status = ARES_ENODATA;
     return status == ARES_SUCCESS ? count : bl__dns_code(question, status);
 }
 
 static bool look_up_says_no(int rc) {
-    return rc == BL_EDNS_NONAME || rc == BL_EDNS_NODATA || rc == 0;
+    return rc == BL_EDNS_NONAME || rc == BL_EDNS_NODATA;
 }
 
 /* What two failures are together: the worse of them. */
@@ -158,17 +169,10 @@ static int look_up_join(int v4, int v6) {
     return is_nameless ? BL_EDNS_NONAME : BL_EDNS_NODATA;
 }
 
-/* Puts the answers together.  A family that is not asked for is NULL. */
-static int look_up_merge(struct look_up *found,
-                         const struct bl__dns_question *a,
-                         const struct bl__dns_question *aaaa) {
-    struct ares_addrttl v4[LOOK_UP_ADDRESSES_MAX];
-    struct ares_addr6ttl v6[LOOK_UP_ADDRESSES_MAX];
-    int v4_count = a == NULL ? BL_EDNS_NONAME : look_up_read_v4(a, v4);
-    int v6_count = aaaa == NULL ? BL_EDNS_NONAME : look_up_read_v6(aaaa, v6);
-    if (v4_count == BL_ENOMEM || v6_count == BL_ENOMEM) return BL_ENOMEM;
-    if (v4_count <= 0 && v6_count <= 0) return look_up_join(v4_count, v6_count);
-
+/* At least one of the counts is positive. */
+static void look_up_add_all(struct look_up *found,
+                            const struct ares_addrttl *v4, int v4_count,
+                            const struct ares_addr6ttl *v6, int v6_count) {
     bool is_v4_first =
         v4_count > 0 && v6_count > 0 && !look_up_has_route(&v6[0].ip6addr);
     for (int i = 0; is_v4_first && i < v4_count; i++) {
@@ -179,7 +183,27 @@ static int look_up_merge(struct look_up *found,
     for (int i = 0; !is_v4_first && i < v4_count; i++) {
         look_up_add_v4(found, &v4[i].ipaddr);
     }
-    return 0;
+}
+
+/* Puts the answers together.  A family that is not asked for is NULL. */
+static int look_up_merge(struct look_up *found,
+                         const struct bl__dns_question *a,
+                         const struct bl__dns_question *aaaa) {
+    struct ares_addrttl *v4 = NULL;
+    struct ares_addr6ttl *v6 = NULL;
+    int v4_count = a == NULL ? BL_EDNS_NONAME : look_up_read_v4(a, &v4);
+    int v6_count = aaaa == NULL ? BL_EDNS_NONAME : look_up_read_v6(aaaa, &v6);
+    int rc = 0;
+    if (v4_count == BL_ENOMEM || v6_count == BL_ENOMEM) {
+        rc = BL_ENOMEM;
+    } else if (v4_count < 0 && v6_count < 0) {
+        rc = look_up_join(v4_count, v6_count);
+    } else {
+        look_up_add_all(found, v4, v4_count, v6, v6_count);
+    }
+    bl__free(v4);
+    bl__free(v6);
+    return rc;
 }
 
 /* Asks for one name, as it is. */

@@ -32,6 +32,18 @@ static void answer_in_a_circle(struct message *answer,
     message_put16(answer, 0);
 }
 
+/* More than a datagram has room for. */
+static void answer_with_100(struct message *answer,
+                            const struct request *request) {
+    char address[32];
+    message_begin(answer, request, 0, request->is_tcp ? 100 : 0);
+    if (!request->is_tcp) answer->bytes[2] |= 2; /* cut off */
+    for (int i = 0; i < 100 && request->is_tcp; i++) {
+        snprintf(address, sizeof address, "192.0.2.%d", 101 + i);
+        message_put_a(answer, address);
+    }
+}
+
 /* First what others might send, then the answer: both arrive. */
 static void answer_after_a_forgery(struct message *answer,
                                    const struct request *request) {
@@ -60,6 +72,8 @@ const struct zone server_zone[] = {
     { "many.test", ZONE_A, "192.0.2.11", 0, NULL },
     { "many.test", ZONE_A, "192.0.2.12", 0, NULL },
     { "many.test", ZONE_A, "192.0.2.13", 0, NULL },
+    { "100.test", ZONE_RAW, NULL, 0, answer_with_100 },
+    { "astray.test", ZONE_CNAME, "elsewhere.example", 0, NULL },
     { "alias.test", ZONE_CNAME, "alias2.test", 0, NULL },
     { "alias2.test", ZONE_CNAME, "one.test", 0, NULL },
     { "empty.test", ZONE_TXT, "no address", 0, NULL },
@@ -160,6 +174,15 @@ TEST(all_addresses_come_as_far_as_there_is_room, (server)) {
     bl_dns_close(dns);
 }
 
+TEST(a_hundred_addresses_come_too, (server)) {
+    static bl_addr addresses[200];
+    bl_dns *dns = dns_for(server);
+    CHECK_EQ(bl_dns_look_up(dns, "100.test", AF_INET, 1, addresses, 200), 100);
+    CHECK_STR(text_of(&addresses[0]), "192.0.2.101:1");
+    CHECK_STR(text_of(&addresses[99]), "192.0.2.200:1");
+    bl_dns_close(dns);
+}
+
 TEST(aliases_are_followed, (server)) {
     bl_dns *dns = dns_for(server);
     CHECK_STR(v4_of(dns, "alias.test"), "192.0.2.1:80");
@@ -240,6 +263,9 @@ TEST(a_name_without_an_address, (server)) {
     CHECK_ERR(bl_dns_look_up(dns, "empty.test", AF_UNSPEC, 80, &address, 1),
               BL_EDNS_NODATA);
     CHECK_ERR(bl_dns_look_up(dns, "one.test", AF_INET6, 80, &address, 1),
+              BL_EDNS_NODATA);
+    /* It is an alias, and that is all that is known. */
+    CHECK_ERR(bl_dns_look_up(dns, "astray.test", AF_INET, 80, &address, 1),
               BL_EDNS_NODATA);
     CHECK_ERR(bl_dns_look_up(dns, "192.0.2.1", AF_INET6, 80, &address, 1),
               BL_EDNS_NODATA);
