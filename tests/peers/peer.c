@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/sockets.h"
+
 enum {
     LINE_BYTES_MAX = 4096,
     PATH_BYTES = 512,
@@ -52,14 +54,22 @@ struct peer peer_start_all(enum peer_errors errors, const char *const *argv) {
     return peer;
 }
 
-const char *peer_await(struct peer *peer, const char *text) {
+const char *peer_try_await(struct peer *peer, const char *text) {
     const char *found;
     char *line;
     do {
-        REQUIRE_EQ(bl_reader_line(&peer->reader, &line, NULL), 1);
+        int rc = bl_reader_line(&peer->reader, &line, NULL);
+        REQUIRE_GE(rc, 0);
+        if (rc == 0) return NULL;
         found = strstr(line, text);
     } while (found == NULL);
     return found + strlen(text);
+}
+
+const char *peer_await(struct peer *peer, const char *text) {
+    const char *found = peer_try_await(peer, text);
+    REQUIRE(found != NULL);
+    return found;
 }
 
 /* ---- ending ------------------------------------------------------------ */
@@ -132,5 +142,18 @@ bl_addr peer_parse(const char *text) {
     REQUIRE_LT(length, sizeof copy);
     memcpy(copy, text, length);
     REQUIRE_OK(bl_addr_parse(copy, &address));
+    return address;
+}
+
+bl_addr peer_free_address(void) {
+    bl_listener *listener;
+    bl_datagram *datagram;
+    bl_addr address = loopback();
+    REQUIRE_OK(bl_tcp_listen(&address, &listener));
+    address = bl_listener_address(listener);
+    int rc = bl_datagram_open(&address, NULL, &datagram);
+    bl_listener_close(listener);
+    if (rc < 0) return peer_free_address();
+    bl_datagram_close(datagram);
     return address;
 }

@@ -40,6 +40,9 @@ struct peer peer_start_all(enum peer_errors errors, const char *const *argv);
  * valid until the next line.  Fails the test at the end of the output. */
 const char *peer_await(struct peer *peer, const char *text);
 
+/* The same, but NULL at the end of the output. */
+const char *peer_try_await(struct peer *peer, const char *text);
+
 /* Closes its standard input and output, and waits until it has ended.
  * Returns its exit status; -1 if a signal has ended it. */
 int peer_end(struct peer *peer);
@@ -62,6 +65,10 @@ const char *peer_file(const char *folder, const char *name, const char *text);
 /* "127.0.0.1:4711" in static memory, and the port alone. */
 const char *peer_address(const bl_addr *address);
 const char *peer_port(const bl_addr *address);
+
+/* A port that is free, by UDP too, at this moment: for servers that cannot let
+ * the kernel choose.  Be ready to try another one. */
+bl_addr peer_free_address(void);
 
 /* The address "127.0.0.1:4711" that stands at the beginning of `text`. */
 bl_addr peer_parse(const char *text);
