@@ -118,6 +118,7 @@ static const struct option known[] = {
     { "no-keepalive", no_argument, NULL, 'n' },
     { "timeout", required_argument, NULL, 't' },
     { "workers", required_argument, NULL, 'w' },
+    { "precise", no_argument, NULL, 'p' },
     { "method", required_argument, NULL, 'm' },
     { "header", required_argument, NULL, 'H' },
     { "body", required_argument, NULL, 'b' },
@@ -135,7 +136,7 @@ static const struct option known[] = {
     { NULL, 0, NULL, 0 },
 };
 
-static const char letters[] = ":r:d:N:W:c:nt:w:m:H:b:s:R:u:xkqh";
+static const char letters[] = ":r:d:N:W:c:nt:w:pm:H:b:s:R:u:xkqh";
 
 /* What was given, before it is known what it means together. */
 struct given {
@@ -209,6 +210,7 @@ static bool read_load(struct given *given, int letter, const char *text) {
     case 'c':
         return read_number(text, BLAST_CONNECTIONS_MAX, &options->connections);
     case 'n': options->is_fresh = true; return true;
+    case 'p': options->is_precise = true; return true;
     case 't': return read_positive_time(text, &options->timeout);
     case 'w': return read_number(text, BLAST_WORKERS_MAX, &options->workers);
     default: return false;

@@ -25,8 +25,9 @@ struct blast_options {
     uint64_t count; /* BLAST_COUNT_MAX: the duration ends it */
     uint32_t connections;
     uint32_t workers;
-    bl_ns timeout; /* of one request */
-    bool is_fresh; /* a new connection for each request */
+    bl_ns timeout;   /* of one request */
+    bool is_precise; /* a worker never sleeps */
+    bool is_fresh;   /* a new connection for each request */
 
     const char *connect; /* where to, instead of the URL's host; or NULL */
     bool is_unverified;  /* TLS without proof of who it is */

@@ -18,6 +18,7 @@ enum {
 };
 
 static const double cpu_warn = 0.9;
+static const double waited_warn = 0.01;
 static const double rate_held = 0.99;
 
 /* ---- what follows from a tally ------------------------------------------- */
@@ -213,6 +214,10 @@ static void print_generator(const struct blast_report *report, FILE *file) {
                 quantity_time(histogram_percentile(lag, 0.99), p99),
                 quantity_time(lag->max, max));
     }
+    if (report->options->is_precise) {
+        fprintf(file, "it never slept\n");
+        return;
+    }
     fprintf(file, "busy %.0f%%%s\n", 100 * report->cpu_share,
             report->options->workers > 1 ? " of its workers' time" : "");
 }
@@ -244,6 +249,18 @@ static void print_backlog(const struct blast_report *report, FILE *file) {
             quantity_count(unsent, first), quantity_count(report->due, second));
 }
 
+/* Whether the generator had so much to do that it may have been in its own way:
+ * with a rate, only if requests had to wait for it. */
+static bool is_overworked(const struct blast_report *report) {
+    const struct blast_tally *tally = report->tally;
+    uint64_t waited = tally->waited + blast_report_unsent(report);
+
+    if (report->options->is_precise) return false;
+    if (report->cpu_share <= cpu_warn) return false;
+    if (report->options->rate_milli == 0) return true;
+    return (double)waited > waited_warn * (double)report->due;
+}
+
 static void print_warnings(const struct blast_report *report, FILE *file) {
     const struct blast_tally *tally = report->tally;
     bool has_rate = report->options->rate_milli > 0;
@@ -256,7 +273,7 @@ static void print_warnings(const struct blast_report *report, FILE *file) {
                       "better than what users would see (coordinated "
                       "omission).\nUse -r to measure latency.\n");
     }
-    if (report->cpu_share > cpu_warn) {
+    if (is_overworked(report)) {
         fprintf(file,
                 "\nWARNING: the generator itself was busy %.0f%% of the time, "
                 "so it may be what was\nslow; -w %u shares the load among more "

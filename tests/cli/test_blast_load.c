@@ -21,6 +21,7 @@ struct house {
     int answers_max;  /* of one connection, then it closes; 0: no limit */
     int cut_at;       /* this answer, from 1, is only begun; 0: none is */
     bool is_wrong;    /* it sends other bytes back */
+    bool is_bulk;     /* it sends back whatever comes, and stops for it */
     int connections;
     int answered;
 };
@@ -44,9 +45,24 @@ static int answer(bl_connection *connection, const char *bytes, size_t count) {
                                house->is_wrong ? "wrong" : bytes, count, NULL);
 }
 
+static int serve_bulk(bl_connection *connection) {
+    static char bytes[65536];
+
+    for (;;) {
+        bl_ssize count =
+            bl_stream_read(connection->stream, bytes, sizeof(bytes));
+        if (count <= 0) return (int)count;
+        int rc =
+            bl_stream_write_all(connection->stream, bytes, (size_t)count, NULL);
+        if (rc < 0) return rc;
+    }
+}
+
 static int serve_one(bl_connection *connection) {
     struct house *house = connection->arg;
     char bytes[5];
+
+    if (house->is_bulk) return serve_bulk(connection);
 
     house->connections++;
     for (int i = 0; house->answers_max == 0 || i < house->answers_max; i++) {
@@ -405,19 +421,33 @@ TEST(the_watch_looks_on_and_ends_with_the_load, (visit)) {
     CHECK_OK(run(visit));
 }
 
+/* By the virtual clock a loop that never sleeps would stop the time. */
+TEST(a_precise_load_ends_as_any_other, (visit), .clock = BL_TEST_CLOCK_REAL) {
+    visit->options.is_precise = true;
+    visit->options.rate_milli = 1000000;
+    visit->options.count = 20;
+    CHECK_OK(run(visit));
+    CHECK_EQ(visit->tally.answered, 20);
+    CHECK_EQ(visit->tally.lag.count + visit->tally.waited, 20);
+}
+
+/* More than all buffers between the two hold. */
 TEST(large_bodies_are_sent_and_received_at_once, (visit)) {
     enum {
-        BYTES = 5 << 20
+        BYTES = 32 << 20
     };
     unsigned char *body = malloc(BYTES);
     REQUIRE(body != NULL);
     for (size_t i = 0; i < BYTES; i++)
-        body[i] = (unsigned char)"hello"[i % 5];
+        body[i] = (unsigned char)(i / 1000);
     visit->load.request = body;
     visit->load.request_bytes = visit->options.reply_bytes = BYTES;
-    visit->options.count = 3;
+    visit->options.count = 2;
+    visit->options.connections = 1;
+    visit->house.is_bulk = true;
     CHECK_OK(run(visit));
-    CHECK_EQ(visit->tally.answered, 3);
-    CHECK_EQ(visit->tally.bytes_received, 3 * (uint64_t)BYTES);
+    CHECK_EQ(visit->tally.answered, 2);
+    CHECK_EQ(visit->tally.bytes_sent, 2 * (uint64_t)BYTES);
+    CHECK_EQ(visit->tally.bytes_received, 2 * (uint64_t)BYTES);
     free(body);
 }

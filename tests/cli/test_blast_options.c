@@ -54,7 +54,7 @@ TEST(defaults) {
 
 TEST(every_load_option_has_its_effect) {
     struct blast_options options =
-        options_of("blast -r 90/m -d 2m -W 3s -c 7 -n -t 1500ms -w 2 "
+        options_of("blast -p -r 90/m -d 2m -W 3s -c 7 -n -t 1500ms -w 2 "
                    "--connect unix:@me tcp://host:1");
     CHECK_EQ(options.rate_milli, 1500);
     CHECK_EQ(options.duration, BL_SEC(120));
@@ -63,6 +63,7 @@ TEST(every_load_option_has_its_effect) {
     CHECK(options.is_fresh);
     CHECK_EQ(options.timeout, BL_MS(1500));
     CHECK_EQ(options.workers, 2);
+    CHECK(options.is_precise);
     CHECK_STR(options.connect, "unix:@me");
     blast_options_done(&options);
 }
