@@ -9,7 +9,9 @@
 
 #include <belay/http/client.h>
 #include <belay/http/event_source.h>
+#include <belay/http/events.h>
 #include <belay/http/message.h>
+#include <belay/http/server.h>
 #include <belay/http/url.h>
 
 #endif

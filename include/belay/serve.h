@@ -17,6 +17,7 @@
 
 #include <belay/base.h>
 #include <belay/net.h>
+#include <belay/scope.h>
 #include <belay/stream.h>
 #include <belay/sync.h>
 
@@ -127,6 +128,13 @@ int bl_connection_wait(bl_connection *connection);
  */
 BL_API
 bool bl_connection_is_stopping(const bl_connection *connection);
+
+/*
+ * Returns the token that is cancelled when the server stops, borrowed: for
+ * scopes of a handler that shall end with the server.
+ */
+BL_API
+bl_token *bl_connection_token(const bl_connection *connection);
 
 #ifndef BL_NO_SITES
 #    define bl_serve(...) \

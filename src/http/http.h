@@ -186,6 +186,7 @@ struct bl_http_body {
     /* Called each time before it waits for the peer: to send what that waits
      * for itself.  May wait; may be NULL. */
     int (*prepare)(bl_http_body *body);
+    void *context;        /* of `prepare` */
     bl_http_field *items; /* room for the trailers */
     size_t items_max;
     bl_http_fields trailers;

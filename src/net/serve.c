@@ -121,6 +121,10 @@ bool bl_connection_is_stopping(const bl_connection *connection) {
     return connection->_server->is_stopping;
 }
 
+bl_token *bl_connection_token(const bl_connection *connection) {
+    return connection->_server->idle;
+}
+
 /* Whether something has come, or the end, right now. */
 static bool serve_has_come(const bl_connection *connection) {
     struct pollfd can = { .fd = bl_stream_fd(connection->stream),
