@@ -30,7 +30,12 @@ void talk_begin(struct talk *talk, size_t limit) {
     REQUIRE_OK(bl_mem_limit(talk->ends[0], limit, limit));
     REQUIRE_OK(bl_token_new(&talk->stop));
     REQUIRE_OK(bl_group_enter(&talk->group));
-    REQUIRE_OK(bl_spawn(&talk->group, talk_serve, talk));
+    int rc = bl_spawn(&talk->group, talk_serve, talk);
+    if (rc == 0) return;
+    bl_stream_abort(talk->ends[0]);
+    talk->result = rc;
+    talk_end(talk);
+    REQUIRE_OK(rc);
 }
 
 void talk_send_bytes(struct talk *talk, const char *bytes, size_t count) {

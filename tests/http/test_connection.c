@@ -2,7 +2,7 @@
 /*
  * tests/http/test_connection.c - time, order, and how a connection ends
  *
- *     Legs: valgrind
+ *     Legs: sweep valgrind
  */
 #include <belay/test.h>
 
@@ -59,7 +59,7 @@ TEST(what_is_behind_the_last_request_is_not_answered) {
 }
 
 /* So many that their heads wander through the whole buffer. */
-TEST(a_thousand_requests_are_answered) {
+TEST(a_thousand_requests_are_answered, .tags = "bulky") {
     static char all[64 * 1024];
     size_t count = 0;
     const char *one = GET("/a");
@@ -77,7 +77,7 @@ TEST(a_thousand_requests_are_answered) {
 
 /* ---- how it ends -------------------------------------------------------- */
 
-TEST(a_peer_that_closes_at_each_byte_does_no_harm) {
+TEST(a_peer_that_closes_at_each_byte_does_no_harm, .tags = "bulky") {
     const char text[] = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
                         "chunked\r\n\r\n3\r\nabc\r\n0\r\nA: b\r\n\r\n";
     for (size_t cut = 0; cut < sizeof text - 1; cut++) {
@@ -93,7 +93,7 @@ TEST(a_peer_that_closes_at_each_byte_does_no_harm) {
     }
 }
 
-TEST(a_peer_that_aborts_at_each_byte_does_no_harm) {
+TEST(a_peer_that_aborts_at_each_byte_does_no_harm, .tags = "bulky") {
     const char text[] = GET("/a") GET("/b");
     for (size_t cut = 0; cut < sizeof text - 1; cut++) {
         T_INFO("cut at %zu", cut);
@@ -187,15 +187,11 @@ static int drip(void *arg) {
 TEST(a_head_that_comes_a_byte_a_second_is_answered_by_408) {
     struct dripping dripping = { GET("/a"), SEC(1) };
     begin(0);
-    BL_GROUP_SCOPED(group);
-    REQUIRE_OK(bl_spawn(&group, drip, &dripping));
+    CHECK_OK(bl_spawn(&a_talk.group, drip, &dripping));
     TAKES(SEC(10)) {
         CHECK_CONTAINS(talk_hear_all(&a_talk),
                        "HTTP/1.1 408 Request Timeout\r\n");
     }
-    bl_group_cancel(&group);
-    CHECK_OK(bl_group_exit(&group, 0));
-    talk_send_end(&a_talk);
     CHECK_OK(talk_end(&a_talk));
     CHECK_EQ(a_talk.stats.timeouts, 1);
     CHECK_EQ(a_talk.stats.requests, 0);
@@ -204,9 +200,8 @@ TEST(a_head_that_comes_a_byte_a_second_is_answered_by_408) {
 TEST(a_head_that_comes_fast_enough_is_answered) {
     struct dripping dripping = { GET("/a"), MS(100) };
     begin(0);
-    BL_GROUP_SCOPED(group);
-    REQUIRE_OK(bl_spawn(&group, drip, &dripping));
-    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(bl_spawn(&a_talk.group, drip, &dripping));
+    CHECK_OK(bl_sleep(SEC(5)));
     CHECK_STR(talk_hear(&a_talk), OK("2", "", "/a"));
     talk_send_end(&a_talk);
     CHECK_OK(talk_end(&a_talk));
@@ -227,14 +222,10 @@ TEST(a_body_that_comes_a_byte_a_second_is_answered_by_408) {
     talk_begin(&a_talk, 0);
     talk_send(&a_talk, text);
     memset(text + strlen(text), 'x', 99);
-    BL_GROUP_SCOPED(group);
-    REQUIRE_OK(bl_spawn(&group, drip, &dripping));
+    CHECK_OK(bl_spawn(&a_talk.group, drip, &dripping));
     TAKES(SEC(30)) {
         CHECK_CONTAINS(talk_hear_all(&a_talk), "HTTP/1.1 408 ");
     }
-    bl_group_cancel(&group);
-    CHECK_OK(bl_group_exit(&group, 0));
-    talk_send_end(&a_talk);
     CHECK_OK(talk_end(&a_talk));
     CHECK_EQ(a_talk.stats.timeouts, 1);
 }
@@ -323,7 +314,7 @@ static int wait_for_stop(bl_http_exchange *exchange, void *arg) {
     if (rc < 0) return rc;
     bl_scope_options options = { .size = sizeof options,
                                  .token = bl_http_stop_token(exchange) };
-    REQUIRE_OK(bl_scope_enter_with(&scope, &options));
+    CHECK_OK(bl_scope_enter_with(&scope, &options));
     rc = bl_scope_exit(&scope, bl_sleep(BL_FOREVER));
     CHECK(bl_http_is_stopping(exchange));
     return rc < 0 ? rc : bl_stream_write_all(raw.stream, "bye", 3, NULL);
@@ -470,7 +461,7 @@ static void serve_many_mangled(bl_test_rng *rng, int count) {
     }
 }
 
-TEST(malformed_messages_are_survived, (t_rng)) {
+TEST(malformed_messages_are_survived, (t_rng), .tags = "bulky") {
     serve_many_mangled(t_rng, 2000);
 }
 

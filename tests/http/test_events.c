@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/http/test_events.c - server-sent events
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

@@ -2,7 +2,7 @@
 /*
  * tests/http/test_exchange.c - one request: what is asked, read and answered
  *
- *     Legs: valgrind
+ *     Legs: sweep valgrind
  */
 #include <belay/test.h>
 

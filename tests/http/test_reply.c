@@ -2,7 +2,7 @@
 /*
  * tests/http/test_reply.c - answers: at once, bit by bit, files, takeovers
  *
- *     Legs: valgrind
+ *     Legs: sweep valgrind
  */
 #include <belay/test.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/http/test_route.c - which of several handlers answers
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
