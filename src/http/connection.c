@@ -28,6 +28,7 @@
 
 static const bl_ns linger_ns = BL_SEC(2);
 static const bl_ns last_look_ns = BL_MS(1);
+static const bl_ns first_word_ns = BL_SEC(1); /* as bl_serve's default */
 
 enum {
     BODY_ROOM = 4096, /* of the input, behind the largest head */
@@ -163,10 +164,12 @@ int bl__http_connection_put(bl__http_connection *connection, const void *data,
 
 /* ---- reading heads ------------------------------------------------------ */
 
-/* A stop has come.  Is a request under way, all the same? */
+/* A stop has come.  Is a request under way, all the same?  Whoever has just
+ * connected may say a first word. */
 static bl_ssize look_once_more(bl__http_connection *connection) {
     bl_scope scope;
-    bl_scope_enter_move_on(&scope, last_look_ns);
+    bl_scope_enter_move_on(&scope,
+                           connection->was_used ? last_look_ns : first_word_ns);
     bl_ssize count = bl__http_input_fill(&connection->input);
     int rc = bl_scope_exit(&scope, count < 0 ? (int)count : 0);
     if (rc < 0) return rc;
