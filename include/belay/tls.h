@@ -172,6 +172,20 @@ int bl_tls_connect(bl_tls_context *context, bl_stream *under, const char *host,
                    const bl_tls_options *options, bl_stream **stream);
 
 /*
+ * Begins TLS as bl_tls_connect does, with all defaults.  `context` is a
+ * `bl_tls_context *`, so that this function can be given to whoever needs TLS
+ * and does not link it: bl_http_client_options.secure.
+ *
+ * Returns and fails as bl_tls_connect does.
+ *
+ * Errors:
+ *   BL_EINVAL  an argument is NULL, or host is not a name
+ */
+BL_MAY_WAIT
+int bl_tls_secure(void *context, bl_stream *under, const char *host,
+                  bl_stream **stream);
+
+/*
  * Begins TLS over `under` as a server.  The context needs a certificate, or a
  * `choose` that finds one.
  *
@@ -246,6 +260,8 @@ void *bl_tls_ssl(const bl_stream *stream);
 #ifndef BL_NO_SITES
 #    define bl_tls_connect(...) \
         BL__AT("bl_tls_connect(" #__VA_ARGS__ ")", bl_tls_connect(__VA_ARGS__))
+#    define bl_tls_secure(...) \
+        BL__AT("bl_tls_secure(" #__VA_ARGS__ ")", bl_tls_secure(__VA_ARGS__))
 #    define bl_tls_accept(...) \
         BL__AT("bl_tls_accept(" #__VA_ARGS__ ")", bl_tls_accept(__VA_ARGS__))
 #endif

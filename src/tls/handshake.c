@@ -211,6 +211,11 @@ int bl_tls_connect(bl_tls_context *context, bl_stream *under, const char *host,
     return rc;
 }
 
+int bl_tls_secure(void *context, bl_stream *under, const char *host,
+                  bl_stream **stream) {
+    return bl_tls_connect(context, under, host, NULL, stream);
+}
+
 int bl_tls_accept(bl_tls_context *context, bl_stream *under,
                   const bl_tls_options *options, bl_stream **stream) {
     if (!are_valid(context, under, options, stream)) return BL_EINVAL;
