@@ -28,6 +28,7 @@ struct command {
 };
 
 extern const struct command blast_command;
+extern const struct command fetch_command;
 
 /* All commands, in the order of the list; the last has no name. */
 extern const struct command *const commands[];

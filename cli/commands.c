@@ -10,6 +10,9 @@
 
 const struct command *const commands[] = {
     &blast_command,
+#if BELAY_CLI_FETCH
+    &fetch_command,
+#endif
     NULL,
 };
 

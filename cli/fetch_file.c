@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli/fetch_file.c - a file that is not there until it is whole
+ *
+ * The part is locked while somebody writes it, so two runs do not mix.  Which
+ * version it is of is written down before its first byte is: a part without a
+ * tag is of no use.
+ */
+#include "fetch_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+static const bl_ns leave_ns_max = BL_SEC(5);
+
+static char *with_suffix(const char *path, const char *suffix) {
+    size_t bytes = strlen(path) + strlen(suffix) + 1;
+    char *text = malloc(bytes);
+    if (text != NULL) snprintf(text, bytes, "%s%s", path, suffix);
+    return text;
+}
+
+static void file_done(struct fetch_file *file) {
+    bl_file_abort(file->file);
+    free(file->part);
+    free(file->tag_path);
+    *file = (struct fetch_file){ .path = file->path };
+}
+
+/* Reads the tag of an earlier run; without one nothing is known. */
+static int read_tag(struct fetch_file *file) {
+    char *content;
+    size_t bytes;
+    int rc = bl_file_read_whole(file->tag_path, sizeof file->tag - 1, &content,
+                                &bytes);
+    if (rc == BL_ECANCELED) return rc;
+    if (rc < 0) return 0;
+    memcpy(file->tag, content, bytes);
+    file->tag[bytes] = '\0';
+    bl_free(content);
+    return 0;
+}
+
+/* Finds out what there is, of which version, or makes it empty. */
+static int look(struct fetch_file *file) {
+    bl_file_info info;
+    if (flock(bl_file_fd(file->file), LOCK_EX | LOCK_NB) < 0) {
+        return BL_ERR(BL_EBUSY, "somebody else is writing %s", file->part);
+    }
+    int rc = bl_file_get_info(file->file, &info);
+    if (rc < 0) return rc;
+    if (file->is_kept && info.bytes > 0) rc = read_tag(file);
+    if (rc < 0) return rc;
+    if (file->tag[0] == '\0') return bl_file_truncate(file->file, 0);
+    file->bytes = info.bytes;
+    return 0;
+}
+
+int fetch_file_open(const char *path, bool is_kept, struct fetch_file *file) {
+    *file = (struct fetch_file){
+        .path = path,
+        .is_kept = is_kept,
+        .part = with_suffix(path, ".part"),
+        .tag_path = with_suffix(path, ".part.tag"),
+    };
+    int rc = BL_ENOMEM;
+    if (file->part != NULL && file->tag_path != NULL) {
+        rc = bl_file_open(file->part, BL_OPEN_WRITE | BL_OPEN_CREATE, NULL,
+                          &file->file);
+        if (rc < 0) rc = BL_ERR(rc, "%s: %s", file->part, bl_strerror(rc));
+    }
+    if (rc == 0) rc = look(file);
+    if (rc < 0) file_done(file);
+    return rc;
+}
+
+int fetch_file_restart(struct fetch_file *file, const char *tag) {
+    int rc = bl_file_truncate(file->file, 0);
+    if (rc < 0) return rc;
+    file->bytes = 0;
+    snprintf(file->tag, sizeof file->tag, "%s", tag);
+    if (!file->is_kept) return 0;
+    return bl_file_write_whole(file->tag_path, tag, strlen(tag), NULL);
+}
+
+int fetch_file_write(struct fetch_file *file, const void *data, size_t bytes) {
+    const char *from = data;
+    while (bytes > 0) {
+        bl_ssize count = bl_file_pwrite(file->file, from, bytes, file->bytes);
+        if (count == BL_ECANCELED) return (int)count;
+        if (count < 0) {
+            return BL_ERR((int)count, "%s: %s", file->part,
+                          bl_strerror((int)count));
+        }
+        file->bytes += count;
+        from += count;
+        bytes -= (size_t)count;
+    }
+    return 0;
+}
+
+/* A file that is not there is removed already. */
+static int remove_file(const char *path) {
+    int rc = bl_file_unlink(path);
+    return rc == BL_ENOENT ? 0 : rc;
+}
+
+int fetch_file_finish(struct fetch_file *file) {
+    int rc = bl_file_sync(file->file);
+    if (rc == 0) rc = bl_file_rename(file->part, file->path);
+    if (rc == 0 && file->is_kept) rc = remove_file(file->tag_path);
+    if (rc < 0) {
+        if (rc != BL_ECANCELED) {
+            rc = BL_ERR(rc, "%s: %s", file->path, bl_strerror(rc));
+        }
+        fetch_file_leave(file);
+        return rc;
+    }
+    file_done(file);
+    return 0;
+}
+
+void fetch_file_leave(struct fetch_file *file) {
+    bool is_useful = file->is_kept && file->bytes > 0 && file->tag[0] != '\0';
+    if (!is_useful) {
+        bl_scope scope = { 0 };
+        bl_scope_enter_shield(&scope, leave_ns_max);
+        int rc = remove_file(file->part);
+        if (rc == 0) rc = remove_file(file->tag_path);
+        BL_IGNORE(bl_scope_exit(&scope, rc)); /* it is in nobody's way */
+    }
+    file_done(file);
+}
