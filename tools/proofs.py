@@ -6,9 +6,9 @@
     tools/proofs.py --missing   promised codes without a test, as rows for
                                 tests/errors.md
 
-Two things are promised: the rules of behaviour, which tests/semantics.md lists
-with the tests that show them, and the codes under `Errors:` in the public
-headers.  A code is shown by a line of a test such as
+Two things are promised: the rules of behaviour, which tests/semantics.md and,
+for services, tests/service.md list with the tests that show them; and the codes
+under `Errors:` in the public headers.  A code is shown by a line of a test such as
 
     CHECK_ERR(bl_sem_acquire(&sem), BL_ETHREAD);
 
@@ -26,6 +26,7 @@ import ctext
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RULES = "tests/semantics.md"
+SERVICE_RULES = "tests/service.md"
 ERRORS = "tests/errors.md"
 
 # Headers whose codes are not the library's.
@@ -226,9 +227,10 @@ def check(root):
     """All complaints about the tree at `root`."""
     tests = test_files(root)
     found = []
-    for path in (RULES, ERRORS):
+    for path in (RULES, SERVICE_RULES, ERRORS):
         found += check_proofs(path, read(os.path.join(root, path)), tests)
-    found += check_rules(RULES, read(os.path.join(root, RULES)))
+    for path in (RULES, SERVICE_RULES):
+        found += check_rules(path, read(os.path.join(root, path)))
     found += check_codes(root, tests, read(os.path.join(root, ERRORS)))[0]
     return found
 

@@ -487,6 +487,12 @@ BL_API
 const char *bl_service_name(const bl_service *service);
 
 /*
+ * Returns what the service was made with for its body.
+ */
+BL_API
+void *bl_service_arg(const bl_service *service);
+
+/*
  * Returns whether the service is running and ready.
  */
 BL_API

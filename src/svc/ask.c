@@ -28,6 +28,11 @@ const char *bl_service_name(const bl_service *service) {
     return service->_name;
 }
 
+void *bl_service_arg(const bl_service *service) {
+    BL__ASSERT(bl__service_check(service) == 0);
+    return service->_arg;
+}
+
 bool bl_service_is_ready(const bl_service *service) {
     BL__ASSERT(bl__service_check(service) == 0);
     return service->_is_ready;

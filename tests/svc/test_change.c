@@ -306,7 +306,7 @@ TEST(a_stop_before_ready_in_one_tick_wins) {
 static bool stop_by_call(bl_service *service, const bl_service_change *change) {
     static bl_call call;
     if (change->to != BL_SERVICE_RUNNING) return false;
-    bl_call_soon(bl_loop_running(), &call, stop_it, service->_arg);
+    bl_call_soon(bl_loop_running(), &call, stop_it, bl_service_arg(service));
     return true;
 }
 

@@ -40,7 +40,7 @@ static int counter_run(bl_service *self, void *arg) {
 }
 
 static int counter_prepare(bl_service *self, bl_reload *reload) {
-    struct counter *counter = self->_arg;
+    struct counter *counter = bl_service_arg(self);
     counter->prepares++;
     if (counter->prepare_time > 0) {
         int rc = bl_sleep(counter->prepare_time);
@@ -58,13 +58,13 @@ static int counter_prepare(bl_service *self, bl_reload *reload) {
 }
 
 static void counter_commit(bl_service *self, bl_reload *reload) {
-    struct counter *counter = self->_arg;
+    struct counter *counter = bl_service_arg(self);
     counter->number = (int)(uintptr_t)reload->token;
     counter->commits++;
 }
 
 static void counter_discard(bl_service *self, bl_reload *reload) {
-    struct counter *counter = self->_arg;
+    struct counter *counter = bl_service_arg(self);
     (void)reload;
     counter->discards++;
 }

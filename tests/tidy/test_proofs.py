@@ -41,11 +41,12 @@ CODES = "| calls | codes | test |\n|---|---|---|\n"
 
 
 class Case(unittest.TestCase):
-    def complaints(self, test=SHOWN, rules="", codes=""):
+    def complaints(self, test=SHOWN, rules="", service_rules="", codes=""):
         files = {
             "include/belay/fruit.h": HEADER,
             "tests/fruit/test_fruit.c": test,
             proofs.RULES: RULES + rules,
+            proofs.SERVICE_RULES: RULES + service_rules,
             proofs.ERRORS: CODES + codes,
         }
         with tempfile.TemporaryDirectory() as root:
@@ -73,6 +74,11 @@ class Rules(Case):
 
     def test_a_rule_without_either_is_found(self):
         self.complains("A1 has neither", rules="| A1 | Apples. | |\n")
+
+    def test_the_rules_of_services_are_held_too(self):
+        self.complains("A1 has neither", service_rules="| A1 | Apples. | |\n")
+        row = "| A1 | Apples are red. | `tests/fruit/test_fruit.c: two` |\n"
+        self.complains("has no test two", service_rules=row)
         self.complains("A1 has neither", rules="| A1 | Apples. | none |\n")
 
     def test_a_test_that_is_not_there_is_found(self):
