@@ -4,6 +4,8 @@
  *
  * Server and load share a loop, so an hour takes no time, and every latency is
  * exactly what the server made of it.
+ *
+ *     Legs: sweep
  */
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +151,7 @@ static bl_ns service(const struct visit *visit, double share) {
 
 /* ---- the times ----------------------------------------------------------- */
 
-TEST(a_server_without_delay_has_no_latency, (visit)) {
+TEST(a_server_without_delay_has_no_latency, (visit), .tags = "bulky") {
     CHECK_OK(run(visit));
     CHECK_EQ(visit->tally.sent, 1000);
     CHECK_EQ(visit->tally.answered, 1000);
@@ -171,7 +173,8 @@ TEST(a_server_without_delay_has_no_latency, (visit)) {
  * could be sent meanwhile, so by the time from sending it looks as if 996 of
  * 1,000 requests had been answered at once.
  */
-TEST(a_second_of_standstill_is_seen_by_every_request_in_it, (visit)) {
+TEST(a_second_of_standstill_is_seen_by_every_request_in_it, (visit),
+     .tags = "bulky") {
     bl_ns begin = bl_now() + BL_MS(2); /* the lead of the schedule */
     visit->house.stall_from = begin + BL_SEC(5);
     visit->house.stall_to = begin + BL_SEC(6);
@@ -191,7 +194,8 @@ TEST(a_second_of_standstill_is_seen_by_every_request_in_it, (visit)) {
 }
 
 /* The same server, measured as most do it. */
-TEST(a_closed_loop_sees_one_slow_answer_for_each_connection, (visit)) {
+TEST(a_closed_loop_sees_one_slow_answer_for_each_connection, (visit),
+     .tags = "bulky") {
     visit->options.rate_milli = 0;
     visit->options.connections = 1;
     visit->house.pause = BL_MS(10);
@@ -203,7 +207,8 @@ TEST(a_closed_loop_sees_one_slow_answer_for_each_connection, (visit)) {
     CHECK_NEAR(latency(visit, 0.998), BL_MS(10), BL_US(20));
 }
 
-TEST(a_server_too_slow_for_the_rate_leaves_requests_unsent, (visit)) {
+TEST(a_server_too_slow_for_the_rate_leaves_requests_unsent, (visit),
+     .tags = "bulky") {
     visit->house.pause = BL_MS(80); /* so 50 answers a second, of 100 */
     REQUIRE_OK(blast_load_init(&visit->load));
     blast_load_done(&visit->load);
@@ -218,7 +223,7 @@ TEST(a_server_too_slow_for_the_rate_leaves_requests_unsent, (visit)) {
     CHECK_EQ(visit->tally.service.max, BL_MS(80));
 }
 
-TEST(warm_up_is_not_measured, (visit)) {
+TEST(warm_up_is_not_measured, (visit), .tags = "bulky") {
     visit->options.warmup = BL_SEC(2);
     CHECK_OK(run(visit));
     CHECK_EQ(visit->house.answered, 1200);
@@ -228,18 +233,18 @@ TEST(warm_up_is_not_measured, (visit)) {
 }
 
 TEST(a_count_ends_it_in_either_loop, (visit)) {
-    visit->options.count = 33;
+    visit->options.count = 9;
     visit->options.duration = BL_FOREVER;
     CHECK_OK(run(visit));
-    CHECK_EQ(visit->tally.sent, 33);
+    CHECK_EQ(visit->tally.sent, 9);
 }
 
 TEST(a_count_ends_a_closed_loop, (visit)) {
-    visit->options.count = 33;
+    visit->options.count = 9;
     visit->options.duration = BL_FOREVER;
     visit->options.rate_milli = 0;
     CHECK_OK(run(visit));
-    CHECK_EQ(visit->tally.sent, 33);
+    CHECK_EQ(visit->tally.sent, 9);
     CHECK_EQ(visit->tally.lag.count, 0);
 }
 
@@ -253,24 +258,25 @@ static const struct blast_error *only_error(const struct visit *visit) {
 
 TEST(a_new_connection_for_each_request, (visit)) {
     visit->options.is_fresh = true;
-    visit->options.count = 50;
+    visit->options.count = 6;
     CHECK_OK(run(visit));
-    CHECK_EQ(visit->tally.answered, 50);
-    CHECK_EQ(visit->tally.opened, 50);
-    CHECK_EQ(visit->house.connections, 50);
+    CHECK_EQ(visit->tally.answered, 6);
+    CHECK_EQ(visit->tally.opened, 6);
+    CHECK_EQ(visit->house.connections, 6);
 }
 
 TEST(connections_closed_while_idle_are_opened_anew, (visit)) {
-    visit->house.answers_max = 10;
-    visit->options.count = 100;
+    visit->house.answers_max = 2;
+    visit->options.count = 12;
+    visit->options.connections = 2;
     CHECK_OK(run(visit));
-    CHECK_EQ(visit->tally.answered, 100);
+    CHECK_EQ(visit->tally.answered, 12);
     CHECK_EQ(visit->tally.failed, 0);
-    CHECK_GE(visit->tally.reopened, 6);
-    CHECK_EQ(visit->tally.opened, 4 + visit->tally.reopened);
+    CHECK_GE(visit->tally.reopened, 4);
+    CHECK_EQ(visit->tally.opened, 2 + visit->tally.reopened);
 }
 
-TEST(an_answer_that_ends_early_is_a_failure_once, (visit)) {
+TEST(an_answer_that_ends_early_is_a_failure_once, (visit), .tags = "bulky") {
     visit->house.cut_at = 7;
     CHECK_OK(run(visit));
     CHECK_EQ(visit->tally.answered, 999);
@@ -280,7 +286,7 @@ TEST(an_answer_that_ends_early_is_a_failure_once, (visit)) {
     CHECK(error->phase == BLAST_CLOSED || error->phase == BLAST_RECEIVE);
 }
 
-TEST(other_bytes_are_a_mismatch, (visit)) {
+TEST(other_bytes_are_a_mismatch, (visit), .tags = "bulky") {
     visit->house.is_wrong = true;
     CHECK_OK(run(visit));
     CHECK_EQ(visit->tally.answered, 0);
@@ -289,21 +295,21 @@ TEST(other_bytes_are_a_mismatch, (visit)) {
     CHECK_EQ(only_error(visit)->count, 1000);
 }
 
-TEST(other_bytes_may_be_allowed, (visit)) {
+TEST(other_bytes_may_be_allowed, (visit), .tags = "bulky") {
     visit->house.is_wrong = true;
     visit->options.is_echo = false;
     CHECK_OK(run(visit));
     CHECK_EQ(visit->tally.answered, 1000);
 }
 
-TEST(bytes_behind_the_answer_are_a_mismatch, (visit)) {
+TEST(bytes_behind_the_answer_are_a_mismatch, (visit), .tags = "bulky") {
     visit->options.is_echo = false;
     visit->options.reply_bytes = 3;
     CHECK_OK(run(visit));
     CHECK_EQ(only_error(visit)->phase, BLAST_MISMATCH);
 }
 
-TEST(an_answer_may_end_with_a_mark, (visit)) {
+TEST(an_answer_may_end_with_a_mark, (visit), .tags = "bulky") {
     visit->options.is_echo = false;
     visit->options.until = (unsigned char *)"lo";
     visit->options.until_bytes = 2;
@@ -311,7 +317,7 @@ TEST(an_answer_may_end_with_a_mark, (visit)) {
     CHECK_EQ(visit->tally.answered, 1000);
 }
 
-TEST(a_mark_in_the_middle_is_a_mismatch, (visit)) {
+TEST(a_mark_in_the_middle_is_a_mismatch, (visit), .tags = "bulky") {
     visit->options.is_echo = false;
     visit->options.until = (unsigned char *)"l";
     visit->options.until_bytes = 1;
@@ -333,14 +339,15 @@ TEST(a_timeout_counts_as_the_time_it_took, (visit)) {
     visit->house.pause = BL_SEC(3600);
     visit->options.timeout = BL_MS(500);
     visit->options.rate_milli = 4000;
+    visit->options.duration = BL_SEC(2);
     CHECK_OK(run(visit));
-    CHECK_EQ(visit->tally.sent, 40);
-    CHECK_EQ(visit->tally.failed, 40);
+    CHECK_EQ(visit->tally.sent, 8);
+    CHECK_EQ(visit->tally.failed, 8);
     CHECK_EQ(only_error(visit)->phase, BLAST_RECEIVE);
     CHECK_EQ(only_error(visit)->code, BL_ETIMEDOUT);
-    CHECK_EQ(visit->tally.latency.count, 40);
+    CHECK_EQ(visit->tally.latency.count, 8);
     CHECK_EQ(visit->tally.latency.min, BL_MS(500));
-    CHECK_EQ(visit->tally.opened, 4 + 36);
+    CHECK_EQ(visit->tally.opened, 4 + 4);
 }
 
 TEST(nobody_there_is_found_out_before_the_load, (visit)) {
@@ -353,7 +360,8 @@ TEST(nobody_there_is_found_out_before_the_load, (visit)) {
     blast_load_done(&visit->load);
 }
 
-TEST(nobody_there_fails_each_request_with_a_connection_of_its_own, (visit)) {
+TEST(nobody_there_fails_each_request_with_a_connection_of_its_own, (visit),
+     .tags = "bulky") {
     bl_listener_close(visit->house.listener);
     visit->house.listener = NULL;
     visit->options.is_fresh = true;
@@ -366,7 +374,7 @@ TEST(nobody_there_fails_each_request_with_a_connection_of_its_own, (visit)) {
     blast_load_done(&visit->load);
 }
 
-TEST(a_closed_loop_does_not_hammer_at_a_closed_door, (visit)) {
+TEST(a_closed_loop_does_not_hammer_at_a_closed_door, (visit), .tags = "bulky") {
     bl_listener_close(visit->house.listener);
     visit->house.listener = NULL;
     visit->options.is_fresh = true;
@@ -374,7 +382,8 @@ TEST(a_closed_loop_does_not_hammer_at_a_closed_door, (visit)) {
     REQUIRE_OK(blast_load_init(&visit->load));
     CHECK_OK(blast_load_work(&visit->load, 0));
     blast_load_sum(&visit->load, &visit->tally);
-    CHECK_EQ(visit->tally.failed, 4 * 1000); /* one each 10 ms */
+    CHECK_LE(visit->tally.failed, 4 * 1000); /* one each 10 ms */
+    CHECK_GT(visit->tally.failed, 100);
     blast_load_done(&visit->load);
 }
 
@@ -384,7 +393,7 @@ static int load_task(void *arg) {
     return blast_load_work(arg, 0);
 }
 
-TEST(a_run_that_is_cancelled_has_counted_so_far, (visit)) {
+TEST(a_run_that_is_cancelled_has_counted_so_far, (visit), .tags = "bulky") {
     visit->house.pause = BL_MS(15);
     int rc;
     REQUIRE_OK(blast_load_init(&visit->load));
@@ -416,7 +425,7 @@ static int count_watch(struct blast_load *load) {
     return rc;
 }
 
-TEST(the_watch_looks_on_and_ends_with_the_load, (visit)) {
+TEST(the_watch_looks_on_and_ends_with_the_load, (visit), .tags = "bulky") {
     visit->load.watch = count_watch;
     CHECK_OK(run(visit));
 }
@@ -425,14 +434,16 @@ TEST(the_watch_looks_on_and_ends_with_the_load, (visit)) {
 TEST(a_precise_load_ends_as_any_other, (visit), .clock = BL_TEST_CLOCK_REAL) {
     visit->options.is_precise = true;
     visit->options.rate_milli = 1000000;
-    visit->options.count = 20;
+    visit->options.count = 5;
     CHECK_OK(run(visit));
-    CHECK_EQ(visit->tally.answered, 20);
-    CHECK_EQ(visit->tally.lag.count + visit->tally.waited, 20);
+    CHECK_EQ(visit->tally.answered, 5);
+    CHECK_EQ(visit->tally.lag.count + visit->tally.waited, 5);
 }
 
-/* More than all buffers between the two hold. */
-TEST(large_bodies_are_sent_and_received_at_once, (visit)) {
+/* More than all buffers between the two hold.  What opens the window of a full
+ * connection again may be a timer of the kernel's, so real time has to pass. */
+TEST(large_bodies_are_sent_and_received_at_once, (visit), .tags = "bulky",
+     .clock = BL_TEST_CLOCK_REAL) {
     enum {
         BYTES = 32 << 20
     };
