@@ -52,7 +52,7 @@ FOLDERS = {
 }
 
 # Programs that are built only where a library beyond the core is.
-OPTIONAL = {"lookup": "belay-dns", "tls_echo": "belay-tls"}
+OPTIONAL = {"http_get": "belay-http", "lookup": "belay-dns", "tls_echo": "belay-tls"}
 
 
 def program(name):
