@@ -71,8 +71,9 @@ typedef struct bl_serve_options {
     /* Told what failed: the connection, or NULL for accepting.  The current
      * error has the details.  It must not wait. */
     void (*on_error)(const bl_connection *connection, int rc, void *arg);
-    /* Told of each connection that is cancelled; likewise. */
-    void (*on_cut)(const bl_connection *connection, void *arg);
+    /* Told of each connection that is cancelled, while it is still open. */
+    void (*on_cut)(const bl_connection *connection, void *cut_arg);
+    void *cut_arg;
     bl_serve_stats *stats; /* kept up to date; NULL: nobody asks */
 } bl_serve_options;
 

@@ -63,7 +63,7 @@ static int serve_finish(struct bl__server *server, bl_connection *connection,
                         int rc) {
     bool is_cut = rc == BL_ECANCELED && bl_is_cancelled();
     if (is_cut && server->options.on_cut != NULL) {
-        server->options.on_cut(connection, server->options.arg);
+        server->options.on_cut(connection, server->options.cut_arg);
     }
     if (rc >= 0) {
         rc = bl_stream_close(connection->stream);

@@ -381,6 +381,7 @@ TEST(a_request_in_progress_has_the_grace_to_finish, (ending)) {
     REQUIRE_OK(house_init(&house, work));
     house.options.grace = expected->grace;
     house.options.on_cut = count_cut;
+    house.options.cut_arg = &house;
     REQUIRE_OK(bl_spawn(&group, house_run, &house));
     bl_stream *stream = visit(&house);
     CHECK_OK(bl_stream_write_all(stream, "work", 4, NULL));
