@@ -11,6 +11,7 @@
  *     manager.c   what the service manager is told, and its watchdog
  *     monitor.c   the thread that hears signals, whatever the loop does
  *     run.c       bl_app_run
+ *     serving.c   a server as the body of a service
  *
  * The words.  A *unit* is a service with its place in the graph.  An *edge*
  * leads from a unit to one that it depends on.  A unit is *alive* while there
@@ -89,7 +90,6 @@ struct bl_app {
     bl_event changed; /* something has, since the conductor looked */
     bl_event came_up; /* or ended */
     bl_event has_ended;
-    uint32_t starting;   /* units that are being started */
     bool stop_was_asked; /* before the start, too */
     bool is_forced;
     bool was_abandoned;

@@ -102,6 +102,9 @@ static void app_fail(bl_app *app, int rc, const bl_error *error) {
 /* ---- failures ------------------------------------------------------------ */
 
 static void unit_take_down(struct bl__unit *unit);
+static void unit_try_stop(struct bl__unit *unit);
+static bool unit_may_start(const struct bl__unit *unit);
+static bool unit_deps_are_satisfied(const struct bl__unit *unit);
 
 /* Whether the failure of `edge->to` pulls `edge->from` down. */
 static bool edge_pulls_down(const struct bl__edge *edge) {
@@ -124,10 +127,13 @@ static void take_others_down(struct bl__unit *unit) {
 
 /* What waits for its restart is down already: it is only held. */
 static void unit_take_down(struct bl__unit *unit) {
-    if (unit->is_victim || !bl__unit_is_alive(unit)) return;
+    if (!bl__unit_is_alive(unit)) return;
     if (unit->service._state == BL_SERVICE_BACKOFF) return;
-    unit->is_victim = true;
-    take_others_down(unit);
+    if (!unit->is_victim) {
+        unit->is_victim = true;
+        take_others_down(unit);
+    }
+    unit_try_stop(unit); /* before it does anything without the other */
 }
 
 /* Whether somebody wants the whole app to end if `unit` fails. */
@@ -148,7 +154,8 @@ static void unit_block_dependents(struct bl__unit *unit, int rc,
     for (struct bl__edge *edge = app->edges; edge != NULL; edge = edge->next) {
         struct bl__unit *from = edge->from;
         if (edge->to != unit || !edge->is_hard || from->is_blocked) continue;
-        if (edge->on_fail == BL_DEP_KEEP && bl__unit_is_alive(from)) continue;
+        bool is_running = from->service._state == BL_SERVICE_RUNNING;
+        if (edge->on_fail == BL_DEP_KEEP && is_running) continue;
         from->is_blocked = true;
         from->wants_up = false;
         if (!unit_is_optional(from)) app_fail(app, rc, error);
@@ -186,19 +193,42 @@ static void unit_tell_edges(struct bl__unit *unit) {
     }
 }
 
+/* Whether something that `unit` requires will never be there again. */
+static bool unit_is_hopeless(const struct bl__unit *unit) {
+    const bl_app *app = unit->app;
+    for (struct bl__edge *edge = app->edges; edge != NULL; edge = edge->next) {
+        if (edge->from != unit || !edge->is_hard) continue;
+        const struct bl__unit *to = edge->to;
+        bool has_failed = to->service._state == BL_SERVICE_FAILED;
+        if (!to->wants_up && (to->is_blocked || has_failed)) return true;
+    }
+    return false;
+}
+
+static void unit_on_backoff(struct bl__unit *unit,
+                            const bl_service_change *change) {
+    const bl_error *error = unit->service._error;
+    bool is_hopeless = unit_is_hopeless(unit);
+    unit->is_victim = false; /* it went down by itself */
+    bl__service_hold(&unit->service);
+    if (is_hopeless || (unit_ends_the_app(unit) && change->rc < 0)) {
+        unit->is_blocked = is_hopeless;
+        unit_failed_for_good(unit, change->rc, error);
+    } else {
+        take_others_down(unit);
+    }
+}
+
 static void unit_on_state(struct bl__unit *unit,
                           const bl_service_change *change) {
     bl_app *app = unit->app;
     switch (change->to) {
-    case BL_SERVICE_BACKOFF:
-        unit->is_victim = false; /* it went down by itself */
-        bl__service_hold(&unit->service);
-        if (unit_ends_the_app(unit) && change->rc < 0) {
-            app_fail(app, change->rc, unit->service._error);
-        } else {
-            take_others_down(unit);
-        }
+    case BL_SERVICE_STARTING:
+        /* Between the decision and the start something may have gone. */
+        if (!unit_deps_are_satisfied(unit)) unit->is_victim = true;
+        unit_try_stop(unit);
         break;
+    case BL_SERVICE_BACKOFF: unit_on_backoff(unit, change); break;
     case BL_SERVICE_FAILED:
         unit_failed_for_good(unit, change->rc, unit->service._error);
         break;
@@ -275,9 +305,10 @@ static void unit_not_started(struct bl__unit *unit, int rc) {
 static int unit_starter(void *arg) {
     struct bl__unit *unit = arg;
     bl_app *app = unit->app;
-    int rc = bl_service_start(&unit->service, app->group, NULL);
-    BL__ASSERT(app->starting > 0);
-    app->starting--;
+    int rc = BL_ECANCELED; /* what it requires may be gone meanwhile */
+    if (unit_may_start(unit)) {
+        rc = bl_service_start(&unit->service, app->group, NULL);
+    }
     unit->is_starting = false;
     unit_not_started(unit, rc);
     bl_error_handled(); /* it is the app's now */
@@ -285,21 +316,36 @@ static int unit_starter(void *arg) {
     return rc == BL_ECANCELED && bl_is_cancelled() ? rc : 0;
 }
 
+static bool unit_may_start(const struct bl__unit *unit) {
+    if (!unit->wants_up || unit->is_victim || unit->is_done) return false;
+    if (unit_is_needed(unit)) return false; /* it failed before its victims */
+    return unit_deps_are_satisfied(unit) && !unit_others_are_ending(unit);
+}
+
+/* Units that are being started right now; what waits for its restart, perhaps
+ * for one that has no room to start, takes none. */
+static uint32_t app_starting_count(const bl_app *app) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < app->count; i++) {
+        const struct bl__unit *unit = app->units[i];
+        bl_service_state state = unit->service._state;
+        bool is_begun = unit->is_starting || state == BL_SERVICE_STARTING;
+        if (is_begun && state != BL_SERVICE_BACKOFF) count++;
+    }
+    return count;
+}
+
 static void unit_try_start(struct bl__unit *unit) {
     bl_app *app = unit->app;
     uint32_t width = app->options.start_width;
-    if (!unit->wants_up || bl__unit_is_alive(unit)) return;
-    if (unit->is_done) return;
-    if (width > 0 && app->starting >= width) return;
-    if (!unit_deps_are_satisfied(unit) || unit_others_are_ending(unit)) return;
+    if (bl__unit_is_alive(unit) || !unit_may_start(unit)) return;
+    if (width > 0 && app_starting_count(app) >= width) return;
 
     unit->is_starting = true;
-    app->starting++;
     bl_spawn_options options = { .size = sizeof options, .name = "starter" };
     int rc = bl_spawn_with(app->group, unit_starter, unit, &options, NULL);
     if (rc == 0) return;
     unit->is_starting = false;
-    app->starting--;
     unit_not_started(unit, rc);
     bl_error_handled();
 }
@@ -311,7 +357,9 @@ static void unit_try_stop(struct bl__unit *unit) {
         if (!unit->is_starting) unit->is_victim = false;
         return;
     }
-    if (!app->is_forced && unit_is_needed(unit)) return;
+    /* What is not up yet, or is down, is of no use to anybody. */
+    bool is_up = unit->service._state == BL_SERVICE_RUNNING;
+    if (is_up && !app->is_forced && unit_is_needed(unit)) return;
     bl_ns deadline = app->phase == BL__APP_STOPPING ? app->stop_at : BL_FOREVER;
     bl_service_begin_stop(&unit->service, deadline);
     if (app->is_forced) bl__service_cancel(&unit->service, app->stop_at);
