@@ -34,6 +34,7 @@
 #include <belay/loop.h>
 #include <belay/net.h>
 #include <belay/notify.h>
+#include <belay/serve.h>
 #include <belay/service.h>
 #include <belay/sync.h>
 
@@ -381,6 +382,32 @@ bool bl_app_is_ready(const bl_app *app);
 BL_API
 size_t bl_app_format_health(const bl_app *app, char *buffer, size_t bytes);
 
+/* ---- a server as a service ----------------------------------------------- */
+
+/*
+ * Serves connections from `listener` as the body of a service: says that the
+ * service is ready, serves until it is told to stop, and drains.
+ *
+ * It is bl_serve, with the service's event for `stop`; for `grace` the default
+ * is the service's own stop_timeout, after which what is left is cancelled.
+ * What became of the connections is the service's health text: "drained 118,
+ * cut 2 (10.0.0.7:5312 4096 B unsent)".  The listener is the server's.
+ *
+ * Returns 0 once it was stopped and every connection has ended.
+ *
+ * Errors:
+ *   BL_ECANCELED  the service was cancelled; every connection has ended
+ *   BL_EINVAL     an argument is NULL or an option out of range; the listener
+ *                 is still the caller's
+ *   BL_ESTATE     self is not starting; likewise
+ *   BL_EALREADY   the service was ready before; likewise
+ *
+ * Any other code is one of bl_serve's.
+ */
+BL_MAY_WAIT
+int bl_service_serve(bl_service *self, bl_listener *listener,
+                     bl_serve_fn *handler, const bl_serve_options *options);
+
 #ifndef BL_NO_SITES
 #    define bl_app_start(...) \
         BL__AT("bl_app_start(" #__VA_ARGS__ ")", bl_app_start(__VA_ARGS__))
@@ -390,6 +417,9 @@ size_t bl_app_format_health(const bl_app *app, char *buffer, size_t bytes);
         BL__AT("bl_app_wait(" #__VA_ARGS__ ")", bl_app_wait(__VA_ARGS__))
 #    define bl_app_reload(...) \
         BL__AT("bl_app_reload(" #__VA_ARGS__ ")", bl_app_reload(__VA_ARGS__))
+#    define bl_service_serve(...)                    \
+        BL__AT("bl_service_serve(" #__VA_ARGS__ ")", \
+               bl_service_serve(__VA_ARGS__))
 #endif
 
 BL_END_DECLS
