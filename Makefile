@@ -49,7 +49,7 @@ soak: need-test ## the tests 1,000 times in a row, until one fails (RUNS=10)
 
 load: need-build ## 20,000 idle connections, 1,000,000 opened and closed
 	@$(call configure,release)
-	@$(call compile,release,--target belay_cli --target example_echo_server)
+	@$(call compile,release)
 	@$(PYTHON) tests/load/test_load.py --full
 
 bench: need-bench ## measure Belay and its peers (ONLY=core)

@@ -76,6 +76,12 @@ static bl_ns cpu_time(void) {
            BL_SEC(usage.ru_stime.tv_sec) + BL_US(usage.ru_stime.tv_usec);
 }
 
+/* How long behind the end late requests may still be sent. */
+static bl_ns grace_of(bl_ns duration) {
+    bl_ns tenth = duration / 10;
+    return tenth > GRACE_MIN_NS ? tenth : GRACE_MIN_NS;
+}
+
 /* Done by each link that is sent off; it comes to the same. */
 static void begin_schedule(struct blast_worker *worker) {
     const struct blast_load *load = worker->load;
@@ -86,7 +92,7 @@ static void begin_schedule(struct blast_worker *worker) {
     worker->measured_from = bl_ns_add(load->begin, options->warmup);
     worker->schedule.end = bl_ns_add(worker->measured_from, options->duration);
     worker->schedule.stop =
-        bl_ns_add(worker->schedule.end, options->duration / GRACE_DIVISOR);
+        bl_ns_add(worker->schedule.end, grace_of(options->duration));
     worker->begun_at = bl_now();
     worker->cpu_before = cpu_time();
 }

@@ -5,7 +5,7 @@
     tests/load/test_load.py          a short round, as `make test` has it
     tests/load/test_load.py --full   the round that counts, some minutes
 
-The servers are examples of this tree, in a process of their own; the load is
+The servers are programs of this tree, in a process of their own; the load is
 `belay blast`.  Two things are shown of each:
 
   idle    as many connections as there are descriptors for, up to 20,000, stay
@@ -55,6 +55,7 @@ GROWTH_MAX_KB = 1024
 # what is asked of it.
 SERVERS = {
     "tcp": (["examples/echo_server", "{}"], "tcp://{}"),
+    "http": (["tests/load/http_server", "{}"], "http://{}/"),
 }
 
 
