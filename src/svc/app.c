@@ -131,7 +131,7 @@ static int app_unit_new(bl_app *app, const char *name, bl_service_fn *run,
 
 bl_service *bl_app_add(bl_app *app, const char *name, bl_service_fn *run,
                        void *arg, const bl_service_options *options) {
-    struct bl__unit *unit;
+    struct bl__unit *unit = NULL;
     if (!app_is_building(app)) return NULL;
     if (name == NULL || name[0] == '\0' || strlen(name) >= BL__SERVICE_NAME) {
         bl__app_blame(app, BL_EINVAL, "a service needs a name of 1 to %d bytes",

@@ -182,17 +182,23 @@ static int wait_for_a_stop_that_never_comes(void *arg) {
 static struct asker {
     struct actor *actor;
     int rc;
+    bool has_begun;
     bool is_over;
 } asker;
 
 static void *ask_in_a_while(void *arg) {
     struct asker *late = arg;
-    while (__atomic_load_n(&late->actor->runs, __ATOMIC_SEQ_CST) == 0) {
+    while (!__atomic_load_n(&late->has_begun, __ATOMIC_SEQ_CST)) {
         if (__atomic_load_n(&late->is_over, __ATOMIC_SEQ_CST)) return NULL;
         sched_yield();
     }
     bl_thread_service_request_stop(&late->actor->service);
     return NULL;
+}
+
+static void note_begin(struct actor *actor) {
+    (void)actor;
+    __atomic_store_n(&asker.has_begun, true, __ATOMIC_SEQ_CST);
 }
 
 static void run_a_loop(void *arg) {
@@ -214,7 +220,7 @@ TEST(a_loop_where_nobody_can_stop_the_service_is_in_a_deadlock) {
 }
 
 TEST(a_loop_whose_service_may_be_stopped_from_outside_is_not) {
-    ACTOR actor = { .life = 0 };
+    ACTOR actor = { .on_begin = note_begin };
     pthread_t thread;
     REQUIRE_OK(actor_init(&actor, &from_outside));
     asker = (struct asker){ .actor = &actor };

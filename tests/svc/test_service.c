@@ -433,7 +433,7 @@ TEST(a_stop_cancels_a_start_and_waits_for_the_body) {
     CHECK_STR(actor_path(&actor), "starting>stopping>stopped");
 }
 
-TEST(a_start_that_was_stopped_before_its_turn_runs_no_body) {
+TEST(a_start_that_was_stopped_before_its_turn_runs_no_body, .tags = "order") {
     ACTOR actor = { .life = 0 };
     REQUIRE_OK(actor_init(&actor, NULL));
     BL_GROUP_SCOPED(group);

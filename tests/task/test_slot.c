@@ -434,3 +434,17 @@ TEST(clauses_are_called_when_there_is_memory_for_all, .sweep = T_OOM) {
     }
     CHECK_ERR(rc, BL_EGROUP);
 }
+
+/* ---- taken and restored -------------------------------------------------- */
+
+TEST(what_was_taken_can_be_made_current_again) {
+    BL_IGNORE(BL_ERR(BL_EIO, "the first")); /* the code is known */
+    bl_error *first = bl_error_take(BL_EIO);
+    CHECK(bl_error_current(BL_EIO) == NULL);
+    BL_IGNORE(BL_ERR(BL_EPIPE, "another")); /* likewise */
+    CHECK_EQ(bl_error_restore(first), BL_EIO);
+    CHECK(bl_error_current(BL_EPIPE) == NULL);
+    CHECK_STR(bl_error_message(bl_error_current(BL_EIO)), "the first");
+    CHECK_EQ(bl_error_restore(NULL), 0);
+    CHECK(bl_error_current(BL_EIO) == NULL);
+}
