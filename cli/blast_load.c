@@ -19,8 +19,7 @@
 enum {
     OPENINGS = 64,     /* a worker's connections that open at once */
     LEAD_NS = 2000000, /* from `go` to the first request of a schedule */
-    GRACE_DIVISOR =
-        10, /* late ones may still be sent for a tenth of the time */
+    GRACE_MIN_NS = 1000000000,
     REFUSED_PAUSE_NS = 10000000 /* between attempts, where no rate sets them */
 };
 
