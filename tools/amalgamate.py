@@ -27,7 +27,7 @@ LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "proc", "file",
           "svc", "inspect")
 
 # Public headers of libraries beyond the core, by their stem.
-BEYOND = {"test", "dns", "tls", "http"}
+BEYOND = {"test", "dns", "tls", "http", "health"}
 
 # Sources that not every build has, with the condition of those that do.
 GUARDS = {

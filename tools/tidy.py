@@ -36,6 +36,7 @@ PRIVATE = {
     "tls": {"tls", "base"},
     "http": {"http", "base"},
     "svc": {"svc", "base"},
+    "health": {"health", "base"},
     # Reads what the loop and its tasks are doing; writes nothing there.
     "inspect": {"inspect", "task", "loop", "base"},
     "test": {"test"},
@@ -55,7 +56,8 @@ PRIVATE_FILES = {
 RANK = {name: rank for rank, names in enumerate((
     ("base",), ("sys",), ("loop",), ("task",), ("sync",), ("io",),
     ("net", "proc", "file", "dns", "tls", "http", "inspect"),
-    ("svc", "test"))) for name in names}
+    ("svc", "test"),
+    ("health",))) for name in names}
 
 # Which layer a public header belongs to, where its name does not say so.
 HEADER_LAYER = {
