@@ -436,61 +436,6 @@ TEST(a_cancelled_handshake_leaves_the_lower_stream_to_its_owner) {
     pair_abort(&pair);
 }
 
-static void check_nonsense(struct tls_pair *pair, const void *data,
-                           size_t size) {
-    char reply[64];
-    pair_connect(pair, OVER_MEMORY);
-    CHECK_OK(bl_stream_write_all(pair->client.under, data, size, NULL));
-    CHECK_OK(bl_stream_shutdown_write(pair->client.under));
-    int rc = bl_tls_accept(pair->server.context, pair->server.under, NULL,
-                           &pair->server.stream);
-    CHECK(rc == BL_ETLS || rc == BL_ETLSTRUNCATED || rc == BL_ETLSALERT);
-    bl_stream_abort(pair->server.under);
-    pair->server.under = NULL;
-    while (bl_stream_read(pair->client.under, reply, sizeof reply) > 0) {}
-    pair_drop_streams(pair);
-}
-
-FUZZ(nonsense_instead_of_a_handshake_is_refused, .max_len = 600) {
-    struct tls_pair pair;
-    bl_tls_config config = client_config();
-    bl_tls_config server = server_config();
-    pair_make(&pair, &config, &server, OVER_MEMORY);
-    pair_drop_streams(&pair);
-    check_nonsense(&pair, data, size);
-    pair_abort(&pair);
-}
-
-/* A first message as a client sends it, then spoilt. */
-static size_t first_message(struct tls_pair *pair, char *bytes, size_t room) {
-    struct shaking shaking = { .pair = pair };
-    BL_GROUP_SCOPED(group);
-    REQUIRE_OK(bl_spawn(&group, shake_client_alone, &shaking));
-    bl_ssize count = bl_stream_read(pair->server.under, bytes, room);
-    REQUIRE_GT(count, 0);
-    bl_group_cancel(&group);
-    REQUIRE_OK(bl_group_exit(&group, 0));
-    pair_drop_streams(pair);
-    return (size_t)count;
-}
-
-TEST(a_spoilt_handshake_is_refused, (t_rng)) {
-    struct tls_pair pair;
-    char good[2048];
-    char bad[2048];
-    bl_tls_config config = client_config();
-    bl_tls_config server = server_config();
-    pair_make(&pair, &config, &server, OVER_MEMORY);
-    size_t bytes = first_message(&pair, good, sizeof good);
-    for (int i = 0; i < 300; i++) {
-        memcpy(bad, good, bytes);
-        size_t at = (size_t)t_rng_below(t_rng, bytes);
-        bad[at] = (char)(bad[at] ^ (char)(1 + t_rng_below(t_rng, 255)));
-        check_nonsense(&pair, bad, bytes);
-    }
-    pair_abort(&pair);
-}
-
 /* ---- bad arguments ----------------------------------------------------- */
 
 static void shake_without_loop(void *arg) {
