@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/tls/test_stream.c - bytes, ends, cancellation and keys
+ *
+ * Rigid are those in which one task waits for what another one sends: were that
+ * one cancelled, it would wait for ever.
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -34,7 +39,7 @@ static int op_read_exactly(void *arg) {
     return 0;
 }
 
-TEST(much_goes_both_ways_at_once, (carrier)) {
+TEST(much_goes_both_ways_at_once, (carrier), .tags = "rigid") {
     struct tls_pair pair;
     static char back[MUCH];
     fill_much();
@@ -85,7 +90,7 @@ TEST(parts_are_written_and_filled_in_order) {
     pair_abort(&pair);
 }
 
-TEST(a_peer_that_does_not_read_makes_its_writer_wait) {
+TEST(a_peer_that_does_not_read_makes_its_writer_wait, .tags = "rigid") {
     struct tls_pair pair;
     fill_much();
     pair_open(&pair, OVER_MEMORY);
@@ -197,8 +202,7 @@ static void stick(struct tls_pair *pair, bl_group *group,
 TEST(a_goodbye_that_nobody_takes_ends_after_a_while) {
     struct tls_pair pair;
     struct stream_op op;
-    bl_group group;
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     stick(&pair, &group, &op);
     bl_ns began = bl_now();
     CHECK_ERR(bl_stream_close(pair.client.stream), BL_ETIMEDOUT);
@@ -234,8 +238,7 @@ TEST(aborting_sends_its_tasks_away) {
     struct tls_pair pair;
     struct stream_op writes;
     char byte;
-    bl_group group;
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     stick(&pair, &group, &writes);
     struct stream_op reads = { .stream = pair.client.stream,
                                .bytes = &byte,
@@ -277,8 +280,7 @@ TEST(a_cancelled_read_has_lost_nothing) {
 TEST(a_write_cut_short_is_no_end_for_the_peer) {
     struct tls_pair pair;
     struct stream_op op;
-    bl_group group;
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     stick(&pair, &group, &op);
     bl_group_cancel(&group);
     CHECK_OK(bl_group_exit(&group, 0));
@@ -353,7 +355,7 @@ TEST(what_a_cancelled_write_took_is_sent_by_a_reader) {
     pair_abort(&pair);
 }
 
-TEST(what_a_cancelled_write_took_is_sent_by_a_writer) {
+TEST(what_a_cancelled_write_took_is_sent_by_a_writer, .tags = "rigid") {
     struct tls_pair pair;
     fill_much();
     pair_open(&pair, OVER_MEMORY);
@@ -370,7 +372,7 @@ TEST(what_a_cancelled_write_took_is_sent_by_a_writer) {
     pair_abort(&pair);
 }
 
-TEST(a_reader_that_waits_already_takes_over) {
+TEST(a_reader_that_waits_already_takes_over, .tags = "rigid") {
     struct tls_pair pair;
     char bytes[8];
     fill_much();
@@ -405,7 +407,7 @@ static int write_with_new_keys(void *arg) {
     return 0;
 }
 
-TEST(keys_change_in_the_middle, (carrier)) {
+TEST(keys_change_in_the_middle, (carrier), .tags = "rigid") {
     struct tls_pair pair;
     static char back[MUCH];
     fill_much();
