@@ -52,7 +52,8 @@ FOLDERS = {
 }
 
 # Programs that are built only where a library beyond the core is.
-OPTIONAL = {"http_get": "belay-http", "lookup": "belay-dns", "tls_echo": "belay-tls"}
+OPTIONAL = {"http_get": "belay-http", "http_server": "belay-http",
+            "lookup": "belay-dns", "tls_echo": "belay-tls"}
 
 
 def program(name):
