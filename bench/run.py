@@ -22,7 +22,8 @@ is measured.  A contender whose repetitions have taken --budget seconds gets no
 more of them.
 
 Where targets.py has a target for METRIC_ratio, a line with that name follows:
-the median of our cost divided by that of raw-epoll in the same round.
+the median of our cost divided by that of raw-epoll (or of whom targets.BESIDE
+names) in the same round.
 
 Peers that are not on this machine are left out, and it is said.  The exit
 status is 1 if a benchmark is broken; a missed target is not.
@@ -46,6 +47,8 @@ ROOT = os.path.dirname(HERE)
 OURS = "belay"
 FLOOR = "raw-epoll"
 NET_EXEC = "net_exec.c"  # runs the servers that are not written in C
+
+OPTIONAL = {"net_http.c"}  # needs an HTTP parser to be installed
 
 # Metrics about other threads or processes: these may use all CPUs.
 UNPINNED = {"core.to_thread_us", "core.channel_roundtrip_us",
@@ -134,7 +137,8 @@ def find_programs(build, wanted):
     programs, absent = [], {}
     finders = [(OURS, find_ours)]
     finders += [(name, find_c_peer) for name in c_peers()]
-    finders += [("go", find_go), ("asyncio", find_asyncio)]
+    finders += [("go", find_go), ("asyncio", find_asyncio),
+                ("nginx", find_nginx)]
     for name, find in finders:
         if wanted and name not in wanted:
             continue
@@ -156,6 +160,8 @@ def find_ours(_, build):
     commands = []
     for source in sorted(glob.glob(os.path.join(HERE, "*.c"))):
         path, is_there = built(build, source)
+        if not is_there and os.path.basename(source) in OPTIONAL:
+            continue
         if not is_there:
             raise Broken(f"{path} is not built; `make bench` does that")
         commands.append([path])
@@ -178,10 +184,17 @@ def find_c_peer(name, build):
     return commands, None
 
 
-def served(name, build, command):
+def served(name, build, command, *how):
     """A server in another language, measured by peers/net_exec.c."""
     path, is_there = built(build, NET_EXEC)
-    return [[path, name, *command, "--"]] if is_there else []
+    return [[path, *how, name, *command, "--"]] if is_there else []
+
+
+def find_nginx(_, build):
+    if shutil.which("nginx") is None:
+        return [], "there is no `nginx` on the path"
+    script = os.path.join(HERE, "peers", "nginx_http.py")
+    return served("nginx", build, [sys.executable, script], "--http"), None
 
 
 def build_go(build, folder, name):
@@ -283,20 +296,22 @@ def measure(metric, programs, options, cpus):
 
 
 def ratios(results):
-    """Ours beside the floor, where a target says so: the median of the ratios
-    of the same round, which a machine that drifts does not move."""
+    """Ours beside the floor, or whom targets.py names in its place, where a
+    target says so: the median of the ratios of the same round, which a machine
+    that drifts does not move."""
     by_metric = {}
     for result in results:
         by_metric.setdefault(result.metric, {})[result.contender] = result
     found = []
     for metric, row in by_metric.items():
-        ours, floor = row.get(OURS), row.get(FLOOR)
+        beside_whom = targets.BESIDE.get(metric, FLOOR)
+        ours, floor = row.get(OURS), row.get(beside_whom)
         name = metric + "_ratio"
         if not (ours and floor) or name not in targets.TARGETS:
             continue
         values = [a / b for a, b in zip(ours.values, floor.values) if b > 0]
         if values:
-            found.append(Result(name, OURS, f"of_{FLOOR}", values))
+            found.append(Result(name, OURS, f"of_{beside_whom}", values))
     return found
 
 

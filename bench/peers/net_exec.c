@@ -3,8 +3,9 @@
  * bench/peers/net_exec.c - measures a server that is a program of its own
  *
  *     net_exec CONTENDER COMMAND... -- --list | METRIC [REPS] [--quick]
+ *     net_exec --http CONTENDER COMMAND... -- --list | ...
  *
- * The command is run with "tcp" or "udp" behind it, and does what
+ * The command is run with "tcp", "udp" or "http" behind it, and does what
  * net_load.h asks of a server.
  */
 #include "net_load.h"
@@ -27,6 +28,12 @@ static int run_server(const char *mode, void *arg) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "--http") == 0) {
+        net_load.speaks_http = true;
+        argv[1] = argv[0];
+        argv++;
+        argc--;
+    }
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--") != 0) continue;
         argv[i] = NULL; /* ends the command */
@@ -38,6 +45,7 @@ int main(int argc, char **argv) {
         memcpy(command, &argv[2], (size_t)(i - 2) * sizeof *command);
         return net_main(argc - i, rest, contender, run_server, command);
     }
-    fprintf(stderr, "usage: net_exec CONTENDER COMMAND... -- --list | ...\n");
+    fprintf(stderr,
+            "usage: net_exec [--http] CONTENDER COMMAND... -- --list | ...\n");
     return 2;
 }

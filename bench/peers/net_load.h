@@ -13,10 +13,12 @@
  *     net.echo_<bytes>_c<connections>_d<depth>_rate   requests_per_s
  *     net.accept                                      ns_cpu_per_connection
  *     net.udp_64                                      ns_cpu_per_packet
+ *     net.http_c<connections>_d<depth>                ns_cpu_per_request
  *
  * *Depth* is how many messages a connection has under way.  A server echoes
  * whatever comes, on a port of 127.0.0.1 that it prints on a line of its own;
- * it is told "tcp" or "udp", and is killed at the end.
+ * it is told "tcp" or "udp", and is killed at the end.  A server of HTTP is told
+ * "http", and answers GET / by 13 bytes; its program calls net_main_http.
  *
  * The command line is that of measure.h.  Included once, by the file that has
  * main.
@@ -43,7 +45,9 @@ enum {
     NET_EVENTS_MAX = 256,
     NET_ACCEPT_AT_ONCE = 50,
     NET_UDP_DEPTH = 16,
-    NET_UDP_BYTES = 64
+    NET_UDP_BYTES = 64,
+    NET_HTTP_BYTES = 13, /* of the body of an answer */
+    NET_HTTP_DEPTH_MAX = 16
 };
 
 #define NET_WARM_NS          150e6
@@ -52,20 +56,21 @@ enum {
 #define NET_MEASURE_QUICK_NS 20e6
 #define NET_PATIENCE_NS      30e9 /* without an answer the server is broken */
 
-/* Serves until it is killed; `mode` is "tcp" or "udp".  It returns only if it
+/* Serves until it is killed; `mode` is "tcp", "udp" or "http".  It returns only if it
  * fails. */
 typedef int net_server_fn(const char *mode, void *arg);
 
 enum net_kind {
     NET_ECHO,
     NET_ACCEPT,
-    NET_UDP
+    NET_UDP,
+    NET_HTTP
 };
 
 struct net_metric {
     const char *name;
     enum net_kind kind;
-    int bytes;
+    int bytes; /* of a message; NET_HTTP: what comes, is found out */
     int connections;
     int depth;
     bool is_rate;
@@ -90,7 +95,12 @@ static const struct net_metric net_metrics[] = {
     { "net.echo_64_c50_d1_rate", NET_ECHO, 64, 50, 1, true },
     { "net.accept", NET_ACCEPT, 1, NET_ACCEPT_AT_ONCE, 1, false },
     { "net.udp_64", NET_UDP, NET_UDP_BYTES, 1, NET_UDP_DEPTH, false },
+    { "net.http_c64_d1", NET_HTTP, 0, 64, 1, false },
+    { "net.http_c64_d16", NET_HTTP, 0, 64, 16, false },
+    { "net.http_c1_d1", NET_HTTP, 0, 1, 1, false },
 };
+
+#define NET_REQUEST "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 #define NET_METRIC_COUNT (sizeof net_metrics / sizeof *net_metrics)
 
@@ -109,6 +119,9 @@ struct net_load {
     int epoll;
     struct net_peer peers[NET_CONNECTIONS_MAX];
     uint64_t done; /* requests answered */
+    size_t question_bytes;
+    size_t answer_bytes;
+    bool speaks_http; /* the program's metrics are those of NET_HTTP */
 };
 
 static struct net_load net_load;
@@ -144,8 +157,16 @@ static inline void net_raise_limit(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static inline const char *net_mode(void) {
+    switch (net_load.metric->kind) {
+    case NET_UDP: return "udp";
+    case NET_HTTP: return "http";
+    default: return "tcp";
+    }
+}
+
 static inline void net_start_server(net_server_fn *server, void *arg) {
-    const char *mode = net_load.metric->kind == NET_UDP ? "udp" : "tcp";
+    const char *mode = net_mode();
     int ports[2];
     char line[32] = "";
     if (pipe(ports) < 0) net_fail("pipe");
@@ -232,7 +253,7 @@ static inline void net_connect(struct net_peer *peer, int type) {
  * further report of what is left behind. */
 static inline void net_serve_peer(struct net_peer *peer) {
     static char sink[NET_BYTES_MAX];
-    size_t size = (size_t)net_load.metric->bytes;
+    size_t size = net_load.answer_bytes;
     ssize_t count;
     do {
         count = recv(peer->fd, sink, sizeof sink, MSG_DONTWAIT);
@@ -242,7 +263,7 @@ static inline void net_serve_peer(struct net_peer *peer) {
     } while (count == (ssize_t)sizeof sink);
     while (peer->received >= size) {
         peer->received -= size;
-        peer->to_send += size;
+        peer->to_send += net_load.question_bytes;
         net_load.done++;
     }
     net_send(peer);
@@ -279,7 +300,8 @@ static inline void net_turn(void) {
     for (int i = 0; i < count; i++) {
         struct net_peer *peer = events[i].data.ptr;
         switch (net_load.metric->kind) {
-        case NET_ECHO: net_serve_peer(peer); break;
+        case NET_ECHO:
+        case NET_HTTP: net_serve_peer(peer); break;
         case NET_ACCEPT: net_renew_peer(peer); break;
         case NET_UDP: net_serve_udp(peer); break;
         }
@@ -292,6 +314,39 @@ static inline void net_turn(void) {
     }
 }
 
+/* Asks once, to see how long an answer is: each has as many bytes. */
+static inline void net_learn_http(void) {
+    static char answer[4096];
+    struct net_peer peer;
+    size_t count = 0;
+    net_load.question_bytes = sizeof NET_REQUEST - 1;
+    for (size_t i = 0; i < NET_HTTP_DEPTH_MAX; i++) {
+        memcpy(net_bytes + i * net_load.question_bytes, NET_REQUEST,
+               net_load.question_bytes);
+    }
+    net_connect(&peer, SOCK_STREAM);
+    peer.to_send = net_load.question_bytes;
+    net_send(&peer);
+    const char *body = NULL;
+    while (body == NULL || count < (size_t)(body - answer) + NET_HTTP_BYTES) {
+        ssize_t got =
+            recv(peer.fd, answer + count, sizeof answer - 1 - count, 0);
+        if (got <= 0) net_fail("the first answer");
+        count += (size_t)got;
+        body = strstr(answer, "\r\n\r\n");
+        if (body != NULL) body += 4;
+    }
+    if (strncmp(answer, "HTTP/1.1 200 ", 13) != 0) net_fail("not 200");
+    net_load.answer_bytes = count;
+    close(peer.fd);
+}
+
+static inline void net_learn(void) {
+    net_load.question_bytes = (size_t)net_load.metric->bytes;
+    net_load.answer_bytes = (size_t)net_load.metric->bytes;
+    if (net_load.metric->kind == NET_HTTP) net_learn_http();
+}
+
 static inline void net_open_peers(void) {
     const struct net_metric *metric = net_load.metric;
     bool is_udp = metric->kind == NET_UDP;
@@ -300,7 +355,9 @@ static inline void net_open_peers(void) {
         struct net_peer *peer = &net_load.peers[i];
         net_connect(peer, is_udp ? SOCK_DGRAM : SOCK_STREAM);
         uint32_t events = EPOLLIN;
-        if (metric->kind == NET_ECHO) events |= EPOLLOUT | EPOLLET;
+        if (metric->kind == NET_ECHO || metric->kind == NET_HTTP) {
+            events |= EPOLLOUT | EPOLLET;
+        }
         net_watch(peer, EPOLL_CTL_ADD, events);
         for (int j = 0; is_udp && j < metric->depth; j++) {
             if (send(peer->fd, net_bytes, NET_UDP_BYTES, 0) < 0) {
@@ -308,7 +365,7 @@ static inline void net_open_peers(void) {
             }
         }
         if (is_udp) continue;
-        peer->to_send = (size_t)metric->bytes * (size_t)metric->depth;
+        peer->to_send = net_load.question_bytes * (size_t)metric->depth;
         net_send(peer);
     }
 }
@@ -318,6 +375,7 @@ static inline double net_measure(net_server_fn *server, void *arg, bool quick) {
     double warm_ns = quick ? NET_WARM_QUICK_NS : NET_WARM_NS;
     double measure_ns = quick ? NET_MEASURE_QUICK_NS : NET_MEASURE_NS;
     net_start_server(server, arg);
+    net_learn();
     net_open_peers();
     double start = measure_now_ns();
     /* Everybody has been answered once, and it is warm. */
@@ -368,17 +426,22 @@ static inline int net_repeat(const char *contender, net_server_fn *server,
     return EXIT_SUCCESS;
 }
 
+static inline bool net_is_ours(const struct net_metric *metric) {
+    return (metric->kind == NET_HTTP) == net_load.speaks_http;
+}
+
 static inline int net_main(int argc, char **argv, const char *contender,
                            net_server_fn *server, void *arg) {
     if (argc == 2 && strcmp(argv[1], "--list") == 0) {
         for (size_t i = 0; i < NET_METRIC_COUNT; i++)
-            puts(net_metrics[i].name);
+            if (net_is_ours(&net_metrics[i])) puts(net_metrics[i].name);
         return EXIT_SUCCESS;
     }
     bool quick = argc > 2 && strcmp(argv[argc - 1], "--quick") == 0;
     long reps = argc - quick > 2 ? strtol(argv[2], NULL, 10) : 1;
     net_raise_limit();
     for (size_t i = 0; i < NET_METRIC_COUNT && argc > 1; i++) {
+        if (!net_is_ours(&net_metrics[i])) continue;
         if (strcmp(net_metrics[i].name, argv[1]) != 0) continue;
         if (reps < 1 || reps > MEASURE_REPS_MAX) break;
         net_load.metric = &net_metrics[i];
@@ -386,6 +449,13 @@ static inline int net_main(int argc, char **argv, const char *contender,
     }
     fprintf(stderr, "usage: %s --list | METRIC [REPS] [--quick]\n", argv[0]);
     return 2;
+}
+
+/* The same for a server of HTTP. */
+static inline int net_main_http(int argc, char **argv, const char *contender,
+                                net_server_fn *server, void *arg) {
+    net_load.speaks_http = true;
+    return net_main(argc, argv, contender, server, arg);
 }
 
 #endif
