@@ -380,7 +380,7 @@ static int call_new(bl_http_client *client, const char *method, const char *url,
                     const bl_http_call_options *options, bl_http_call **call) {
     size_t items = client->options.fields_max + BL__HTTP_TRAILERS_MAX;
     bl_http_call *made =
-        bl__alloc_zeroed(1, sizeof *made + items * sizeof made->items[0]);
+        bl__http_new(sizeof *made + items * sizeof made->items[0]);
     if (made == NULL) return BL_ENOMEM;
     int rc = bl_url_parse(url, &made->url);
     if (rc == 0) {

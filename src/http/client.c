@@ -103,7 +103,7 @@ int bl_http_client_open(const bl_http_client_options *options,
     bl_loop *loop = bl_loop_running();
     if (loop == NULL) return BL_ENOLOOP;
 
-    bl_http_client *made = bl__alloc_zeroed(1, sizeof *made);
+    bl_http_client *made = bl__http_new(sizeof *made);
     if (made == NULL) return BL_ENOMEM;
     made->options = *options;
     options_complete(&made->options);

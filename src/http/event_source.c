@@ -267,7 +267,7 @@ int bl_http_event_source_open(bl_http_client *client, const char *url,
     if (rc < 0) return rc;
     bl_url_done(&parsed);
 
-    bl_http_event_source *made = bl__alloc_zeroed(1, sizeof *made);
+    bl_http_event_source *made = bl__http_new(sizeof *made);
     if (made == NULL) return BL_ENOMEM;
     made->client = client;
     options_take(made, options);

@@ -25,6 +25,12 @@
 
 #include "base/assert.h"
 
+/* Allocates zeroed memory; the core's own way is not in its shared library. */
+static inline void *bl__http_new(size_t bytes) {
+    void *memory = bl_alloc(bytes);
+    return memory == NULL ? NULL : memset(memory, 0, bytes);
+}
+
 /* ---- texts (fields.c) --------------------------------------------------- */
 
 /* Whether a byte may stand in a token, a value, a target. */

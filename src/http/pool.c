@@ -55,7 +55,7 @@ static struct bl__http_host *host_take(bl_http_client *client,
         return host;
     }
     size_t name_bytes = strlen(to->host) + 1;
-    struct bl__http_host *host = bl__alloc_zeroed(1, sizeof *host + name_bytes);
+    struct bl__http_host *host = bl__http_new(sizeof *host + name_bytes);
     if (host == NULL) return NULL;
     memcpy(host->name, to->host, name_bytes);
     host->is_forward = is_forward;

@@ -22,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "http/http.h"
 
 enum {
     URL_HOST_BYTES_MAX = 253, /* of a name, as the DNS has it */
@@ -56,7 +57,9 @@ static void url_free(UriMemoryManager *manager, void *memory) {
 static void *url_calloc(UriMemoryManager *manager, size_t count,
                         size_t item_bytes) {
     (void)manager;
-    return bl__alloc_zeroed(count, item_bytes);
+    size_t bytes;
+    if (__builtin_mul_overflow(count, item_bytes, &bytes)) return NULL;
+    return bl__http_new(bytes);
 }
 
 static UriMemoryManager url_memory = {

@@ -136,6 +136,30 @@ int main(void) {
 """
 
 
+HTTP_PROJECT = TLS_PROJECT.replace("tls", "http")
+
+HTTP_USER = """#include <stdio.h>
+
+#include <belay.h>
+#include <belay/http.h>
+
+static int handler(bl_http_exchange *exchange, void *arg) {
+    (void)arg;
+    return bl_http_reply_text(exchange, 200, "hello");
+}
+
+static int body(void *arg) {
+    (void)arg;
+    return bl_http_serve(NULL, handler, NULL);
+}
+
+int main(void) {
+    puts(bl_error_name(bl_run(body, NULL)));
+    return 0;
+}
+"""
+
+
 def files_below(folder):
     return [os.path.join(directory, name)
             for directory, _, names in os.walk(folder) for name in names]
@@ -284,30 +308,43 @@ class Install(unittest.TestCase):
         self.passes(["cc", SMOKE, "-o", program, *flags])
         self.assertIn("2 children, well", self.passes([program]))
 
-    def test_tls(self):
-        if not os.path.exists(os.path.join(BUILD, "libbelay-tls.a")):
-            self.skipTest("belay-tls is not built: there is no OpenSSL 3")
-        project = os.path.join(self.folder, "tls")
+    def check_side_library(self, name, project_text, user, hidden):
+        """A library beside the core, found in both ways, linked in three.
+
+        The program says BL_EINVAL; pkg-config does not name `hidden`.
+        """
+        project = os.path.join(self.folder, name)
         os.makedirs(project)
-        for name, text in (("CMakeLists.txt", TLS_PROJECT),
-                           ("user.c", TLS_USER)):
-            with open(os.path.join(project, name), "w",
+        for file_name, text in (("CMakeLists.txt", project_text),
+                                ("user.c", user)):
+            with open(os.path.join(project, file_name), "w",
                       encoding="utf-8") as file:
                 file.write(text)
         self.passes(["cmake", "-S", project, "-B", project + "/build",
                      "-DCMAKE_PREFIX_PATH=" + self.prefix])
         self.passes(["cmake", "--build", project + "/build"])
-        for kind in ("tls", "tls_static", "tls_shared"):
+        for kind in (name, name + "_static", name + "_shared"):
             self.assertEqual(self.passes([f"{project}/build/user_{kind}"]),
                              "BL_EINVAL\n")
         env = {**os.environ, "PKG_CONFIG_PATH": self.pc_folder,
                "LD_LIBRARY_PATH": self.libraries}
-        flags = self.passes(["pkg-config", "--cflags", "--libs", "belay-tls"],
-                            env=env).split()
-        self.assertNotIn("-lssl", flags)
+        flags = self.passes(["pkg-config", "--cflags", "--libs",
+                             "belay-" + name], env=env).split()
+        self.assertNotIn(hidden, flags)
         program = project + "/user"
         self.passes(["cc", project + "/user.c", "-o", program, *flags])
         self.assertEqual(self.passes([program], env=env), "BL_EINVAL\n")
+
+    def test_tls(self):
+        if not os.path.exists(os.path.join(BUILD, "libbelay-tls.a")):
+            self.skipTest("belay-tls is not built: there is no OpenSSL 3")
+        self.check_side_library("tls", TLS_PROJECT, TLS_USER, "-lssl")
+
+    def test_http(self):
+        if not os.path.exists(os.path.join(BUILD, "libbelay-http.a")):
+            self.skipTest("belay-http is not built: there is no parser")
+        self.check_side_library("http", HTTP_PROJECT, HTTP_USER,
+                                "-lhttp_parser")
 
     def write_names(self, name):
         """Makes a program that looks a name up.  Returns its folder."""
