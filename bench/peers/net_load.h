@@ -17,8 +17,8 @@
  *
  * *Depth* is how many messages a connection has under way.  A server echoes
  * whatever comes, on a port of 127.0.0.1 that it prints on a line of its own;
- * it is told "tcp" or "udp", and is killed at the end.  A server of HTTP is told
- * "http", and answers GET / by 13 bytes; its program calls net_main_http.
+ * it is told "tcp" or "udp", and is killed at the end.  A server of HTTP is
+ * told "http", and answers GET / by 13 bytes; its program calls net_main_http.
  *
  * The command line is that of measure.h.  Included once, by the file that has
  * main.
@@ -56,8 +56,8 @@ enum {
 #define NET_MEASURE_QUICK_NS 20e6
 #define NET_PATIENCE_NS      30e9 /* without an answer the server is broken */
 
-/* Serves until it is killed; `mode` is "tcp", "udp" or "http".  It returns only if it
- * fails. */
+/* Serves until it is killed; `mode` is "tcp", "udp" or "http".  It returns only
+ * if it fails. */
 typedef int net_server_fn(const char *mode, void *arg);
 
 enum net_kind {
