@@ -21,6 +21,7 @@
 #include <belay/notify.h>
 #include <belay/park.h>
 #include <belay/probe.h>
+#include <belay/process.h>
 #include <belay/queue.h>
 #include <belay/reader.h>
 #include <belay/scope.h>

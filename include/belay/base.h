@@ -103,7 +103,9 @@ typedef enum bl_io_call {
     BL_IO_MKDIR,
     BL_IO_TRUNCATE,
     BL_IO_CHMOD,
-    BL_IO_LIST /* the entries of a directory */
+    BL_IO_LIST, /* the entries of a directory */
+    BL_IO_PIPE, /* a pipe, or a terminal, to a child */
+    BL_IO_SPAWN /* a process */
 } bl_io_call;
 
 /*

@@ -46,7 +46,9 @@ enum {
     BL_EMSGSIZE = -EMSGSIZE, /* longer than there is room for */
     BL_EADDRINUSE = -EADDRINUSE,
     BL_ENOENT = -ENOENT, /* no such file or directory */
+    BL_ESRCH = -ESRCH,   /* the process has ended */
     BL_ENXIO = -ENXIO,
+    BL_ENOEXEC = -ENOEXEC, /* the file is no program */
     BL_EACCES = -EACCES,
     BL_EEXIST = -EEXIST,
     BL_ENOTDIR = -ENOTDIR,

@@ -79,6 +79,8 @@ static const struct code_text named_codes[] = {
     NAMED(BL_EMSGSIZE, "the message is too long"),
     NAMED(BL_EADDRINUSE, "the address is in use"),
     NAMED(BL_ENOENT, "no such file or directory"),
+    NAMED(BL_ESRCH, "no such process"),
+    NAMED(BL_ENOEXEC, "the file is no program"),
     NAMED(BL_ENXIO, "no such device or address"),
     NAMED(BL_EACCES, "access denied"),
     NAMED(BL_EEXIST, "it exists already"),

@@ -28,7 +28,7 @@ static _Atomic(struct bl__signal_watcher *) signal_watchers;
 static atomic_uint signal_handler_count; /* threads that are in it now */
 
 /* By the number of the signal; guarded by the mutex. */
-static struct {
+static struct signal_slot {
     struct sigaction original;
     unsigned watcher_count;
 } signal_slots[BL__SIGNAL_LAST + 1];
@@ -164,6 +164,20 @@ bool bl__signal_is_default(int number) {
 
 bool bl__signal_is_ignored(int number) {
     return signal_original_is(number, SIG_IGN);
+}
+
+uint64_t bl__signals_ignored(void) {
+    uint64_t set = 0;
+    pthread_mutex_lock(&signal_mutex);
+    for (int number = 1; number <= BL__SIGNAL_LAST; number++) {
+        const struct sigaction *original = &signal_slots[number].original;
+        if (signal_slots[number].watcher_count == 0) continue;
+        if (original->sa_flags & SA_SIGINFO) continue;
+        if (original->sa_handler != SIG_IGN) continue;
+        set |= bl__signal_bit(number);
+    }
+    pthread_mutex_unlock(&signal_mutex);
+    return set;
 }
 
 /* Whoever held the mutex or was in the handler is not in this process. */

@@ -56,6 +56,9 @@ void bl__signals_unwatch(struct bl__signal_watcher *watcher);
 bool bl__signal_is_default(int number);
 bool bl__signal_is_ignored(int number);
 
+/* The watched signals whose original is SIG_IGN, as a set. */
+uint64_t bl__signals_ignored(void);
+
 /* In a forked child: it has left those who watch behind. */
 void bl__signals_abandon(void);
 

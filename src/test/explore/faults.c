@@ -86,6 +86,8 @@ static const struct {
     [BL_IO_TRUNCATE] = { "truncate", { { EINTR, ANY }, { EIO, ANY } } },
     [BL_IO_CHMOD] = { "chmod", { { EIO, ANY } } },
     [BL_IO_LIST] = { "getdents", { { EIO, ANY } } },
+    [BL_IO_PIPE] = { "pipe", { { EMFILE, ANY }, { ENFILE, ANY } } },
+    [BL_IO_SPAWN] = { "clone", { { EAGAIN, ANY }, { ENOMEM, ANY } } },
 };
 
 enum {
