@@ -340,6 +340,7 @@ int bl_service_start(bl_service *service, bl_group *group, void **value);
  *     [drain_delay] -> the event; stop_timeout -> cancelled; cancel_grace
  *                   -> given up, with a report of the tasks that are stuck
  *
+ * A service that was never started becomes STOPPED, and can be started later.
  * A start in progress is cancelled, a delay before a restart ends at once, and
  * a stop in progress is joined.  Of a service that has ended, the result is
  * returned at once.  A cancelled caller only ceases to wait: the stop goes on.

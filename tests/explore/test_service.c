@@ -142,6 +142,7 @@ static int act_stop(void *arg) {
     struct stage *stage = arg;
     int rc = bl_sleep(MS(1));
     if (rc < 0) return rc;
+    if (stage->state == BL_SERVICE_BACKOFF) stage->is_stop_asked = true;
     rc = bl_service_stop(&stage->actor.service);
     return expected(rc);
 }
@@ -149,7 +150,10 @@ static int act_stop(void *arg) {
 static int act_begin_stop(void *arg) {
     struct stage *stage = arg;
     int rc = bl_sleep(MS(2));
-    bl_service_begin_stop(&stage->actor.service, bl_now() + MS(1));
+    bl_service *service = &stage->actor.service;
+    if (bl_service_begin_stop(service, bl_now() + MS(1))) {
+        stage->is_stop_asked = true;
+    }
     return rc;
 }
 

@@ -65,6 +65,15 @@ TEST(what_always_runs_is_begun_again_after_success_too) {
     CHECK_EQ(job.runs, 55); /* one each 1.1 s: success is never too often */
 }
 
+TEST(ten_good_seconds_begin_the_delays_anew) {
+    struct job job = { .takes = SEC(11), .failures = 5, .rc = BL_EIO };
+    bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
+    TAKES(6 * SEC(11) + 5 * MS(100)) {
+        CHECK_EQ(bl_supervise_run(job_run, &job, &policy), 7);
+    }
+    CHECK_EQ(job.runs, 6);
+}
+
 TEST(each_delay_is_told_before_it_begins) {
     struct job job = { .failures = 2, .rc = BL_EIO };
     bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
