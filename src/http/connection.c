@@ -129,6 +129,10 @@ void bl__http_connection_free(bl__http_connection *connection) {
 
 /* ---- writing ------------------------------------------------------------ */
 
+/*
+ * If nothing at all was sent, what was gathered still is, and can be sent
+ * later.  Anything else that is lacking would shift all that follows.
+ */
 int bl__http_connection_send(bl__http_connection *connection, const void *data,
                              size_t bytes) {
     const bl_http_options *options = &connection->server->options;
@@ -143,12 +147,18 @@ int bl__http_connection_send(bl__http_connection *connection, const void *data,
         .rate = options->rate_min,
         .moved = output->count + bytes,
     };
-    output->count = 0;
+    size_t done = 0;
     bl_scope scope = { 0 };
+    if (connection->is_broken) return BL_EMISUSE;
     int rc = begin_wait(connection, &scope, bl__http_pace_left(&pace), NULL);
     if (rc < 0) return rc;
     rc = bl_stream_writev_all(connection->stream, parts, bytes > 0 ? 2 : 1,
-                              NULL);
+                              &done);
+    if (rc == 0) {
+        output->count = 0;
+    } else {
+        connection->is_broken = done > 0 || bytes > 0;
+    }
     return end_wait(connection, &scope, rc);
 }
 

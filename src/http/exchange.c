@@ -110,13 +110,11 @@ static int read_request(bl__http_connection *connection, size_t count) {
 /* Before the server waits for the body, the peer gets what it waits for. */
 static int before_waiting(bl_http_body *body) {
     bl__http_connection *connection = body->context;
-    if (connection->head.expects_continue) {
-        connection->head.expects_continue = false;
-        if (connection->reply.stage == BL__HTTP_UNANSWERED) {
-            bl__http_put_literal(&connection->output,
-                                 "HTTP/1.1 100 Continue\r\n\r\n");
-        }
-    }
+    int rc = bl__http_connection_flush(connection);
+    if (rc < 0 || !connection->head.expects_continue) return rc;
+    connection->head.expects_continue = false;
+    if (connection->reply.stage != BL__HTTP_UNANSWERED) return 0;
+    bl__http_put_literal(&connection->output, "HTTP/1.1 100 Continue\r\n\r\n");
     return bl__http_connection_flush(connection);
 }
 
@@ -217,6 +215,7 @@ static int answer(bl__http_connection *connection) {
     int rc = call_handler(connection, &is_over_time);
     if (rc == BL_ECANCELED && bl_is_cancelled()) return rc;
     rc = finish_answer(connection, rc, is_over_time);
+    if (rc >= 0 && connection->is_broken) rc = BL_EMISUSE;
     if (rc < 0) return rc;
     if (connection->reply.stage == BL__HTTP_TAKEN) {
         connection->persists = false;

@@ -269,6 +269,7 @@ static int send_file(bl__http_connection *connection, int file_fd,
     bl_scope scope;
     bl_scope_enter_timeout(&scope, bl__http_pace_left(&pace));
     rc = bl_stream_send_file(connection->stream, file_fd, offset, bytes, NULL);
+    if (rc < 0) connection->is_broken = true;
     return bl_scope_exit(&scope, rc);
 }
 

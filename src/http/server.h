@@ -59,11 +59,12 @@ typedef struct bl__http_connection {
     bl_http_body body;
     bl_http_exchange exchange;
     bl__http_reply reply;
-    bool persists; /* another request may follow */
-    bool lingers;  /* the peer may still be sending: close with care */
-    bool was_used; /* there was a request */
-    bool must_end; /* a handler wants it to */
-    bool was_told; /* the program knows what has failed */
+    bool persists;  /* another request may follow */
+    bool lingers;   /* the peer may still be sending: close with care */
+    bool was_used;  /* there was a request */
+    bool must_end;  /* a handler wants it to */
+    bool was_told;  /* the program knows what has failed */
+    bool is_broken; /* a part of an answer is lacking: no more can be sent */
 
     /* How long the server waits for the peer; see connection.c. */
     bl_timer watch;

@@ -389,3 +389,71 @@ TEST(each_call_notices_a_cancellation_and_has_done_nothing) {
     CHECK_CONTAINS(said, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n");
     CHECK_CONTAINS(said, "\r\n\r\nfine");
 }
+
+/* Writes more than the peer takes, and does not care. */
+static int write_and_give_up(bl_http_exchange *exchange, void *arg) {
+    (void)arg;
+    int rc = bl_http_begin(exchange, 200, NULL, sizeof much);
+    if (rc < 0) return rc;
+    BL_MOVE_ON(rc, SEC(1)) {
+        rc = bl_http_write(exchange, much, sizeof much);
+    }
+    CHECK_OK(rc);
+    CHECK_ERR(bl_http_flush(exchange), BL_EMISUSE);
+    return 0;
+}
+
+TEST(an_answer_with_a_hole_is_the_last) {
+    talk_init(&a_talk, write_and_give_up);
+    talk_begin(&a_talk, 0);
+    talk_send(&a_talk, GET GET);
+    CHECK_OK(bl_sleep(SEC(2)));
+    const char *said = talk_hear_all(&a_talk);
+    CHECK_LT(strlen(said), sizeof much);
+    CHECK_LT(talk_end(&a_talk), 0);
+    CHECK_EQ(a_talk.stats.requests, 1);
+}
+
+/* The peer takes nothing for a while; what was gathered is not lost. */
+static int flush_twice(bl_http_exchange *exchange, void *arg) {
+    (void)arg;
+    int rc = bl_http_begin(exchange, 200, NULL, 4);
+    if (rc == 0) rc = bl_http_write(exchange, "late", 4);
+    if (rc < 0) return rc;
+    BL_MOVE_ON(rc, 0) {
+        rc = bl_http_flush(exchange);
+    }
+    CHECK_OK(rc);
+    return bl_http_flush(exchange);
+}
+
+TEST(a_flush_that_was_cancelled_can_be_made_again) {
+    CHECK_STR(talk_once(&a_talk, flush_twice, GET),
+              "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+}
+
+static int fill_and_read(bl_http_exchange *exchange, void *arg) {
+    char bytes[8];
+    (void)arg;
+    bl_ssize count = bl_http_body_read_all(exchange->body, bytes, sizeof bytes);
+    if (count < 0) return (int)count;
+    return bl_http_reply(exchange, 200, NULL, much, 5000);
+}
+
+/* The output is full of answers when leave to send has to be given. */
+TEST(leave_to_send_finds_room) {
+    static char text[4000];
+    memset(much, 'm', sizeof much);
+    for (int i = 0; i < 3; i++)
+        strcat(text, GET);
+    strcat(text, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                 "Expect: 100-continue\r\n\r\n");
+    talk_init(&a_talk, fill_and_read);
+    talk_begin(&a_talk, 0);
+    talk_send(&a_talk, text);
+    CHECK_CONTAINS(talk_hear(&a_talk), "mHTTP/1.1 100 Continue\r\n\r\n");
+    talk_send(&a_talk, "hello");
+    talk_send_end(&a_talk);
+    CHECK_CONTAINS(talk_hear_all(&a_talk), "HTTP/1.1 200 OK\r\n");
+    CHECK_OK(talk_end(&a_talk));
+}

@@ -280,6 +280,7 @@ int bl_http_begin(bl_http_exchange *exchange, int status, const char *type,
 /*
  * Adds `bytes` to the body.  They are gathered; bl_http_flush sends them, as
  * does a full buffer, the end of the handler, and each wait for the peer.
+ * After a code, unless nothing was added, the answer is cut off.
  *
  * Returns 0.
  *
@@ -303,6 +304,7 @@ int bl_http_write(bl_http_exchange *exchange, const void *data, size_t bytes);
  * Errors:
  *   BL_ETIMEDOUT  the peer takes it too slowly
  *   BL_ECANCELED  an enclosing scope was cancelled
+ *   BL_EMISUSE    the answer was cut off before
  *
  * Any other code is one of bl_stream_write_all's.
  */
