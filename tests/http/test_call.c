@@ -422,7 +422,7 @@ static bl_stream *source_of(const char *text) {
     return ends[0];
 }
 
-TEST(a_source_is_sent_in_chunks_or_with_its_length) {
+TEST(a_source_is_sent_in_chunks_or_with_its_length, .tags = "order") {
     static const bl_test_step steps[] = {
         T_EXPECT(POST_HEAD(
             "Transfer-Encoding: chunked\r\n") "5\r\nhello\r\n0\r\n\r\n"),
@@ -708,7 +708,7 @@ static bool is_kept_after(const char *reply, bool is_read) {
     return is_kept;
 }
 
-TEST(only_what_was_read_to_its_end_is_used_again) {
+TEST(only_what_was_read_to_its_end_is_used_again, .tags = "order") {
     CHECK(is_kept_after(OK_HI, true));
     CHECK(is_kept_after(OK_HI, false));     /* it is all there */
     CHECK(!is_kept_after(OK_HI "x", true)); /* something that nobody wanted */
@@ -818,7 +818,7 @@ TEST(a_body_that_is_written_can_be_given_up, .sweep = T_CANCEL | T_OOM) {
     if (!t_injected()) CHECK_OK(rc);
 }
 
-TEST(a_cancelled_read_has_lost_nothing) {
+TEST(a_cancelled_read_has_lost_nothing, .tags = "order") {
     static const bl_test_step steps[] = {
         T_EXPECT(GET_HEAD("/x", "a")),
         T_SEND("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"),

@@ -123,7 +123,7 @@ PARAM(struct answer, answer,
       { "HTTP/1.1 200 O", "BL_EHTTP_TRUNCATED" },
       { "SOCKS?\r\n", "BL_EHTTP_MALFORMED" });
 
-TEST(a_proxy_that_will_not_is_told_of, (answer)) {
+TEST(a_proxy_that_will_not_is_told_of, (answer), .tags = "order") {
     BL_GROUP_SCOPED(group);
     wires = (struct wires){ .reply = answer.bytes,
                             .reply_bytes = strlen(answer.bytes),
