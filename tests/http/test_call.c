@@ -451,7 +451,7 @@ TEST(a_source_is_sent_in_chunks_or_with_its_length, .tags = "order") {
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
-TEST(a_body_is_written_piece_by_piece) {
+TEST(a_body_is_written_piece_by_piece, .tags = "order") {
     static const bl_test_step steps[] = {
         T_EXPECT(POST_HEAD("Transfer-Encoding: chunked\r\n") "3\r\nabc\r\n2\r\n"
                                                              "de\r\n0\r\n\r\n"),
