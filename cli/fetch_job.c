@@ -159,7 +159,9 @@ static bool may_pass(int rc) {
     case BL_EIO: /* the name is not known, now */
     case BL_EHTTP_TRUNCATED:
     case BL_ETLSTRUNCATED:
+    case -ECONNABORTED:
     case -EHOSTUNREACH:
+    case -ENETDOWN:
     case -ENETUNREACH: return true;
     default: return false;
     }

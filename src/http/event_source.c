@@ -54,19 +54,26 @@ struct bl_http_event_source {
 
 /* ---- connecting ---------------------------------------------------------- */
 
-/* Whether another try may be worth it. */
+/* Whether another try may be worth it: the network may come back, and so may
+ * the server.  A bad certificate does not become a good one. */
 static bool will_pass(int rc) {
     switch (rc) {
-    case BL_ECANCELED:
-    case BL_ECLOSED:
-    case BL_EINVAL:
-    case BL_ENOMEM:
-    case BL_EMSGSIZE:
-    case BL_ENOTSUP:
-    case BL_ENOTASK:
-    case BL_EHTTP_UNEXPECTED:
-    case BL_EHTTP_REDIRECT: return false;
-    default: return true;
+    case BL_ECONNREFUSED:
+    case BL_ECONNRESET:
+    case BL_EPIPE:
+    case BL_ETIMEDOUT:
+    case BL_EIO: /* a name that is not known, now */
+    case BL_EMFILE:
+    case BL_EDNS_SERVER:
+    case BL_EDNS_TIMEOUT:
+    case BL_EHTTP_PROXY:
+    case BL_EHTTP_TRUNCATED:
+    case BL_ETLSTRUNCATED:
+    case -ECONNABORTED:
+    case -EHOSTUNREACH:
+    case -ENETDOWN:
+    case -ENETUNREACH: return true;
+    default: return false;
     }
 }
 

@@ -161,6 +161,32 @@ TEST(what_is_no_stream_of_events_is_an_error, (other)) {
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
+/* What `arg` says. */
+static int dial_and_fail(void *arg, const char *host_and_port,
+                         bl_stream **stream) {
+    (void)host_and_port;
+    (void)stream;
+    return *(const int *)arg;
+}
+
+TEST(what_will_not_pass_is_told_at_once) {
+    static const int codes[] = { BL_ECERTNAME, BL_ETLS, BL_EACCES, BL_ENOMEM };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        int code = codes[i];
+        bl_http_client_options options = { .size = sizeof options,
+                                           .dial = dial_and_fail,
+                                           .dial_arg = &code,
+                                           .proxy = "" };
+        bl_http_client *client;
+        REQUIRE_OK(bl_http_client_open(&options, &client));
+        bl_http_event_source *source = source_of(client, NULL);
+        CHECK_STR(next(source), bl_error_name(code));
+        bl_http_event_source_close(source);
+        bl_http_client_close(client);
+    }
+    CHECK_EQ(bl_now(), 0);
+}
+
 TEST(silence_is_no_loss_unless_it_has_a_limit) {
     static const bl_test_step steps[] = {
         T_EXPECT(ASK("")),     T_SEND(STREAM), T_WAIT(BL_SEC(300)),
