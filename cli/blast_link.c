@@ -10,22 +10,23 @@
 
 int blast_link_open(struct blast_link *link, struct blast_reply *reply) {
     const struct blast_load *load = link->load;
+    bl_connect_options options = { .size = sizeof(options),
+                                   .local = link->from };
     bl_stream *stream;
 
     reply->phase = BLAST_CONNECT;
     link->is_refused = true;
-    int rc = bl_connect(&load->address, NULL, &stream);
+    int rc = bl_connect(&load->address, &options, &stream);
     if (rc < 0) return rc;
 
 #if BELAY_CLI_TLS
     if (load->tls != NULL) {
-        bl_tls_options options = { .size = sizeof(options),
-                                   .is_unverified =
-                                       load->options->is_unverified };
+        bl_tls_options tls = { .size = sizeof(tls),
+                               .is_unverified = load->options->is_unverified };
         bl_stream *under = stream;
         reply->phase = BLAST_TLS;
-        rc = bl_tls_connect(load->tls, under, load->options->target.host,
-                            &options, &stream);
+        rc = bl_tls_connect(load->tls, under, load->options->target.host, &tls,
+                            &stream);
         if (rc < 0) {
             bl_stream_abort(under);
             return rc;

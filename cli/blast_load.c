@@ -254,6 +254,9 @@ static int init_worker(struct blast_load *load, uint32_t index) {
             .worker = worker,
             .load = load,
             .buffer = worker->buffers + (size_t)i * BLAST_BUFFER_BYTES,
+            .from = options->from_count > 0
+                        ? &options->from[i % options->from_count]
+                        : NULL,
         };
     }
     return 0;

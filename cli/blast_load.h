@@ -53,6 +53,7 @@ enum {
 struct blast_link {
     struct blast_worker *worker;
     struct blast_load *load;
+    const bl_addr *from;   /* our address; NULL: any */
     bl_stream *stream;     /* NULL: it is to be opened */
     bool was_used;         /* an answer came over it */
     bool is_refused;       /* the last attempt to open it has failed */

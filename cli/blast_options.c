@@ -70,6 +70,9 @@ const char blast_usage[] =
     "Connecting:\n"
     "      --connect ADDRESS to there, whatever the URL says: HOST:PORT or\n"
     "                        unix:PATH\n"
+    "      --from ADDRESS    from this address of ours; repeated, they take "
+    "turns:\n"
+    "                        each has some 28,000 ports for one server\n"
     "  -k, --insecure        whoever it is, with TLS\n"
     "      --roots FILE      certificates to believe, instead of the system's\n"
     "\n"
@@ -104,6 +107,7 @@ const char blast_usage[] =
 /* Options that have no letter. */
 enum {
     OPTION_CONNECT = 256,
+    OPTION_FROM,
     OPTION_ROOTS,
     OPTION_JSON,
     OPTION_FAIL_ABOVE
@@ -127,6 +131,7 @@ static const struct option known[] = {
     { "until", required_argument, NULL, 'u' },
     { "any-reply", no_argument, NULL, 'x' },
     { "connect", required_argument, NULL, OPTION_CONNECT },
+    { "from", required_argument, NULL, OPTION_FROM },
     { "insecure", no_argument, NULL, 'k' },
     { "roots", required_argument, NULL, OPTION_ROOTS },
     { "quiet", no_argument, NULL, 'q' },
@@ -183,6 +188,18 @@ static bool add_header(struct blast_options *options, const char *line) {
     if (strpbrk(line, "\r\n") != NULL) return false;
     if (options->header_count == BLAST_HEADERS_MAX) return false;
     options->headers[options->header_count++] = line;
+    return true;
+}
+
+static bool add_address(struct blast_options *options, const char *text) {
+    bool has_colon = strchr(text, ':') != NULL;
+    char with_port[BL_ADDR_TEXT_BYTES];
+
+    if (options->from_count == BLAST_FROM_MAX) return false;
+    snprintf(with_port, sizeof(with_port), has_colon ? "[%s]:0" : "%s:0", text);
+    int rc = bl_addr_parse(with_port, &options->from[options->from_count]);
+    if (rc < 0) return false;
+    options->from_count++;
     return true;
 }
 
@@ -243,6 +260,7 @@ static bool read_other(struct given *given, int letter, const char *text) {
 
     switch (letter) {
     case OPTION_CONNECT: options->connect = text; return true;
+    case OPTION_FROM: return add_address(options, text);
     case OPTION_ROOTS: options->roots_file = text; return true;
     case OPTION_JSON: options->json = text; return true;
     case OPTION_FAIL_ABOVE: return read_percent(text, &options->failures_max);

@@ -5,6 +5,8 @@
 #ifndef CLI_BLAST_OPTIONS_H
 #define CLI_BLAST_OPTIONS_H
 
+#include <belay/net.h>
+
 #include "blast_schedule.h"
 #include "blast_target.h"
 
@@ -12,6 +14,7 @@ enum {
     BLAST_CONNECTIONS_MAX = 1000000,
     BLAST_WORKERS_MAX = 256,
     BLAST_HEADERS_MAX = 64,
+    BLAST_FROM_MAX = 64,
     BLAST_UNTIL_BYTES_MAX = 4096
 };
 
@@ -30,7 +33,9 @@ struct blast_options {
     bool is_fresh;   /* a new connection for each request */
 
     const char *connect; /* where to, instead of the URL's host; or NULL */
-    bool is_unverified;  /* TLS without proof of who it is */
+    bl_addr from[BLAST_FROM_MAX]; /* our addresses, which take turns */
+    uint32_t from_count;
+    bool is_unverified; /* TLS without proof of who it is */
     const char *roots_file;
 
     /* What is sent: the body of HTTP, or the bytes. */

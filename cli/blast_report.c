@@ -190,7 +190,7 @@ static void print_errors(const struct blast_report *report, FILE *file) {
         if (error->code == -EADDRNOTAVAIL) {
             fprintf(file, "             (no local port is left: they come free "
                           "more slowly than\n             connections are "
-                          "closed)\n");
+                          "closed, or --from another address)\n");
         }
     }
     if (tally->other_errors > 0) {

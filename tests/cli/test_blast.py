@@ -222,6 +222,20 @@ class Bytes(unittest.TestCase):
         self.assertEqual(report["requests"]["answered"], 50)
         self.assertEqual(report["connections_opened"]["all"], 5)
 
+    def test_addresses_to_come_from_take_turns(self):
+        peers = set()
+
+        class Look(Echo):
+            def handle(self):
+                peers.add(self.client_address[0])
+                super().handle()
+
+        with serving(Look) as address:
+            status, _ = measured(*FEW, "--from", "127.0.0.2", "--from",
+                                 "127.0.0.3", url_of(address))
+        self.assertEqual(status, 0)
+        self.assertEqual(peers, {"127.0.0.2", "127.0.0.3"})
+
     def test_slow_answers_take_their_time(self):
         with serving(Slow) as address:
             status, report = measured("-N", "4", "-c", "4", "-r", "100",

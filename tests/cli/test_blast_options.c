@@ -68,6 +68,18 @@ TEST(every_load_option_has_its_effect) {
     blast_options_done(&options);
 }
 
+TEST(several_addresses_to_come_from) {
+    struct blast_options options =
+        options_of("blast --from 127.0.0.2 --from ::1 tcp://host:1");
+    char text[BL_ADDR_TEXT_BYTES];
+    REQUIRE_EQ(options.from_count, 2);
+    bl_addr_format(&options.from[0], text, sizeof(text));
+    CHECK_STR(text, "127.0.0.2:0");
+    bl_addr_format(&options.from[1], text, sizeof(text));
+    CHECK_STR(text, "[::1]:0");
+    blast_options_done(&options);
+}
+
 TEST(a_count_alone_has_no_duration) {
     struct blast_options options = options_of("blast -N 5k tcp://host:1");
     CHECK_EQ(options.count, 5000);
@@ -139,34 +151,35 @@ struct slip {
     const char *told;
 };
 
-PARAM(struct slip, slip,                                      //
-      { "blast", "no URL" },                                  //
-      { "blast a b", "one URL at a time" },                   //
-      { "blast -z tcp://h:1", "what is '-z'" },               //
-      { "blast --zeal tcp://h:1", "what is '--zeal'" },       //
-      { "blast -r", "--rate needs a value" },                 //
-      { "blast --json", "--json needs a value" },             //
-      { "blast -r x tcp://h:1", "--rate cannot be 'x'" },     //
-      { "blast -r 11M tcp://h:1", "--rate cannot be" },       //
-      { "blast -d 0 tcp://h:1", "--duration cannot be '0'" }, //
-      { "blast -N 0 tcp://h:1", "--count cannot be '0'" },    //
-      { "blast -c 0 tcp://h:1", "--connections cannot be" },  //
-      { "blast -t 0 tcp://h:1", "--timeout cannot be" },      //
-      { "blast -w 300 tcp://h:1", "--workers cannot be" },    //
-      { "blast -w 11 tcp://h:1", "11 workers need as many" }, //
-      { "blast ftp://h", "scheme that is not known" },        //
-      { "blast tcp://h", "names no port" },                   //
-      { "blast -m GET tcp://h:1", "for HTTP alone" },         //
-      { "blast -H A:b tcp://h:1", "for HTTP alone" },         //
-      { "blast -H A tcp://h:1", "--header cannot be" },       //
-      { "blast -m ge/t h", "--method cannot be" },            //
-      { "blast -R 1 -u x tcp://h:1", "exclude each other" },  //
-      { "blast -b x -s 1 tcp://h:1", "exclude each other" },  //
-      { "blast -N 5 -W 1s tcp://h:1", "so there is no -W" },  //
-      { "blast -s 0 tcp://h:1", "nothing to send" },          //
-      { "blast -b \\q tcp://h:1", "has a backslash" },        //
-      { "blast -b @/no/file tcp://h:1", "No such file" },     //
-      { "blast -u @/dev/null tcp://h:1", "is empty" },        //
+PARAM(struct slip, slip,                                        //
+      { "blast", "no URL" },                                    //
+      { "blast a b", "one URL at a time" },                     //
+      { "blast -z tcp://h:1", "what is '-z'" },                 //
+      { "blast --zeal tcp://h:1", "what is '--zeal'" },         //
+      { "blast -r", "--rate needs a value" },                   //
+      { "blast --json", "--json needs a value" },               //
+      { "blast -r x tcp://h:1", "--rate cannot be 'x'" },       //
+      { "blast -r 11M tcp://h:1", "--rate cannot be" },         //
+      { "blast -d 0 tcp://h:1", "--duration cannot be '0'" },   //
+      { "blast --from me tcp://h:1", "--from cannot be 'me'" }, //
+      { "blast -N 0 tcp://h:1", "--count cannot be '0'" },      //
+      { "blast -c 0 tcp://h:1", "--connections cannot be" },    //
+      { "blast -t 0 tcp://h:1", "--timeout cannot be" },        //
+      { "blast -w 300 tcp://h:1", "--workers cannot be" },      //
+      { "blast -w 11 tcp://h:1", "11 workers need as many" },   //
+      { "blast ftp://h", "scheme that is not known" },          //
+      { "blast tcp://h", "names no port" },                     //
+      { "blast -m GET tcp://h:1", "for HTTP alone" },           //
+      { "blast -H A:b tcp://h:1", "for HTTP alone" },           //
+      { "blast -H A tcp://h:1", "--header cannot be" },         //
+      { "blast -m ge/t h", "--method cannot be" },              //
+      { "blast -R 1 -u x tcp://h:1", "exclude each other" },    //
+      { "blast -b x -s 1 tcp://h:1", "exclude each other" },    //
+      { "blast -N 5 -W 1s tcp://h:1", "so there is no -W" },    //
+      { "blast -s 0 tcp://h:1", "nothing to send" },            //
+      { "blast -b \\q tcp://h:1", "has a backslash" },          //
+      { "blast -b @/no/file tcp://h:1", "No such file" },       //
+      { "blast -u @/dev/null tcp://h:1", "is empty" },          //
       { "blast --fail-above 101 tcp://h:1", "--fail-above cannot" });
 
 /* What is said on stderr is caught by a pipe in its place. */

@@ -111,9 +111,15 @@ class Process:
 
 
 class Blast(Process):
-    """The generator.  Its report goes to a file, which is never full."""
+    """The generator.  Its report goes to a file, which is never full.
+
+    It has several addresses: where more than half of the ports of one are in
+    use, the kernel needs long to find another.
+    """
 
     def __init__(self, *arguments):
+        for last in range(1, 5):
+            arguments = ("--from", f"127.0.0.{last}", *arguments)
         self.file = tempfile.NamedTemporaryFile()
         super().__init__([PROGRAM, "blast", "-q", "--json", self.file.name,
                           *arguments], stdout=subprocess.DEVNULL)
