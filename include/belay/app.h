@@ -231,6 +231,10 @@ int bl_app_run(bl_app *app);
  * Listens at `address`, or with the socket that the service manager has passed
  * by `name`: bl_activation_listen for services of an app that bl_app_run runs.
  *
+ * A TCP socket that was opened once is kept by the app until its stop begins:
+ * a service that is begun again listens with it again, and who waits in its
+ * queue meanwhile is not reset.
+ *
  * Returns 1 if the manager gave it, 0 if it was opened; the caller closes
  * `*listener`.
  *

@@ -241,9 +241,12 @@ int bl_activation_take_listener(bl_activation *activation, const char *name,
                                 bl_listener **listener);
 
 /*
- * Listens with the descriptor called `name` if the manager gave one, and
- * otherwise opens a socket at `address`: a program that works with socket
+ * Listens with a copy of the descriptor called `name` if the manager gave one,
+ * and otherwise opens a socket at `address`: a program that works with socket
  * activation, and without.  `activation` may be NULL: there is none.
+ *
+ * The descriptor itself is not taken: a service that is begun again listens
+ * with it again, and nobody who waits in its queue is reset meanwhile.
  *
  * Returns 1 if the manager gave it, 0 if it was opened; the caller closes
  * `*listener`.

@@ -109,22 +109,37 @@ static const char *activation_kind(int fd) {
     return NULL;
 }
 
+static int activation_check(const struct activated *item) {
+    const char *kind = activation_kind(item->fd);
+    if (kind == NULL) return 0;
+    return BL_ERR(BL_EPROTO,
+                  "descriptor %d (\"%s\") is %s; a stream socket that listens "
+                  "is wanted",
+                  item->fd, item->name, kind);
+}
+
 int bl_activation_take_listener(bl_activation *activation, const char *name,
                                 bl_listener **listener) {
     if (activation == NULL || listener == NULL) return BL_EINVAL;
     struct activated *item = activation_find(activation, name);
     if (item == NULL) return activation_miss(activation, name);
-    const char *kind = activation_kind(item->fd);
-    if (kind != NULL) {
-        return BL_ERR(BL_EPROTO,
-                      "descriptor %d (\"%s\") is %s; a stream socket that "
-                      "listens is wanted",
-                      item->fd, item->name, kind);
-    }
-    int rc = bl_listener_take_fd(item->fd, listener);
+    int rc = activation_check(item);
+    if (rc == 0) rc = bl_listener_take_fd(item->fd, listener);
     if (rc < 0) return rc;
     item->fd = -1;
     return 0;
+}
+
+/* Listens with a copy of the descriptor, which stays where it is. */
+static int activation_share(const struct activated *item,
+                            bl_listener **listener) {
+    int rc = activation_check(item);
+    if (rc < 0) return rc;
+    int fd = fcntl(item->fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    if (fd < 0) return -errno;
+    rc = bl_listener_take_fd(fd, listener);
+    if (rc < 0) close(fd);
+    return rc < 0 ? rc : 1;
 }
 
 int bl_activation_listen(bl_activation *activation, const char *name,
@@ -132,10 +147,9 @@ int bl_activation_listen(bl_activation *activation, const char *name,
                          const bl_listen_options *options,
                          bl_listener **listener) {
     if (name == NULL || address == NULL || listener == NULL) return BL_EINVAL;
-    if (activation != NULL && activation_find(activation, name) != NULL) {
-        int rc = bl_activation_take_listener(activation, name, listener);
-        return rc < 0 ? rc : 1;
-    }
+    const struct activated *item = NULL;
+    if (activation != NULL) item = activation_find(activation, name);
+    if (item != NULL) return activation_share(item, listener);
     return bl_listen(address, options, listener);
 }
 

@@ -87,6 +87,7 @@ void bl_app_free(bl_app *app) {
         app->edges = edge->next;
         bl__free(edge);
     }
+    bl__app_forget_sockets(app);
     bl_error_unref(app->error);
     bl__free(app);
 }

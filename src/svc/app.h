@@ -11,6 +11,7 @@
  *     manager.c   what the service manager is told, and its watchdog
  *     monitor.c   the thread that hears signals, whatever the loop does
  *     run.c       bl_app_run
+ *     listen.c    sockets that outlive the services that listen
  *     serving.c   a server as the body of a service
  *
  * The words.  A *unit* is a service with its place in the graph.  An *edge*
@@ -27,6 +28,7 @@
 
 struct bl__unit;
 struct bl__monitor;
+struct bl__socket;
 
 struct bl__edge {
     struct bl__edge *next; /* of the app */
@@ -113,8 +115,9 @@ struct bl_app {
     bl_timer flush; /* tries again what the manager did not take */
     bl_timer watchdog;
     bl_ns watchdog_interval;
-    int status_ready;  /* services ready, as the manager was told; -1: never */
-    bl_event hangup;   /* a reload was asked for */
+    int status_ready; /* services ready, as the manager was told; -1: never */
+    struct bl__socket *sockets; /* that are kept for the next incarnation */
+    bl_event hangup;            /* a reload was asked for */
     int forced_signal; /* what asked for a stop more than once; 0: none */
 };
 
@@ -162,6 +165,9 @@ void bl__monitor_close(bl_app *app);
 void bl__monitor_expect_end(bl_app *app, bl_ns when, int status);
 /* Ends the process: by SIGINT if `status` says so, and else with it. */
 __attribute__((noreturn)) void bl__monitor_exit(bl_app *app, int status);
+
+/* listen.c: closes the sockets that are kept */
+void bl__app_forget_sockets(bl_app *app);
 
 /* run.c: on the loop, what the monitor has heard */
 void bl__run_on_stop(bl_app *app, int number, int level);

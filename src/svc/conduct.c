@@ -68,6 +68,7 @@ bool bl_app_begin_stop(bl_app *app) {
     if (app->phase >= BL__APP_STOPPING) return false;
 
     app->phase = BL__APP_STOPPING;
+    bl__app_forget_sockets(app); /* from now on who is last closes */
     app->began = bl_now();
     app->began_real = bl_now_real();
     app->stop_at = bl_ns_add(app->began, app->options.stop_deadline);

@@ -162,20 +162,3 @@ int bl_app_run(bl_app *app) {
     if (status == STATUS_SIGNAL + SIGINT) bl__monitor_exit(app, status);
     return status;
 }
-
-/* ---- what the manager gave ----------------------------------------------- */
-
-int bl_app_listen(bl_app *app, const char *name, const bl_addr *address,
-                  const bl_listen_options *options, bl_listener **listener) {
-    char text[BL_ADDR_TEXT_BYTES];
-    if (app == NULL) return BL_EINVAL;
-    int rc =
-        bl_activation_listen(app->activation, name, address, options, listener);
-    if (rc != BL_EADDRINUSE) return rc;
-    bl_addr_format(address, text, sizeof text);
-    return BL_ERR(rc, "%s: somebody else listens there", text);
-}
-
-bl_notify *bl_app_notify(bl_app *app) {
-    return app != NULL ? app->notify : NULL;
-}

@@ -100,8 +100,12 @@ static int takes_listeners(void *arg) {
 
     /* Passed, or else bound: the program need not know. */
     INSIST(bl_addr_parse("127.0.0.1:0", &address) == 0);
-    INSIST(bl_activation_listen(a, "admin", &address, NULL, &mixed) == 1);
-    bl_listener_close(mixed);
+    for (int round = 0; round < 2; round++) {
+        INSIST(bl_activation_listen(a, "admin", &address, NULL, &mixed) == 1);
+        INSIST(bl_listener_fd(mixed) > 6);
+        bl_listener_close(mixed);
+    }
+    INSIST(bl_activation_take_fd(a, "admin") == 6); /* it was not taken */
     INSIST(bl_activation_listen(a, "admin", &address, NULL, &mixed) == 0);
     bl_listener_close(mixed);
     INSIST(bl_activation_listen(NULL, "web", &address, NULL, &mixed) == 0);

@@ -149,6 +149,34 @@ TEST(during_the_drain_delay_it_serves_and_then_refuses) {
     bl_app_free(house.app);
 }
 
+TEST(a_service_that_begins_again_finds_its_queue) {
+    struct house house = { .work = 0 };
+    bl_stream *streams[5];
+    BL_GROUP_SCOPED(group);
+    house_open(&house, &group, NULL);
+    bl_addr address = house.address;
+    for (int round = 0; round < 20; round++) {
+        CHECK_OK(bl_app_restart(house.app, "web"));
+        for (int i = 0; i < 5; i++) {
+            streams[i] = visit(&house); /* before, between, after: who knows */
+            ask(streams[i]);
+        }
+        for (int i = 0; i < 5; i++) {
+            CHECK(is_answered(streams[i]));
+            CHECK_OK(bl_stream_close(streams[i]));
+        }
+        CHECK(bl_addr_is_equal(&house.address, &address));
+    }
+    bl_service_info info;
+    bl_service_get_info(house.service, &info);
+    CHECK_EQ(info.incarnation, 21);
+    CHECK_OK(bl_app_stop(house.app));
+    bl_stream *late = NULL;
+    CHECK_ERR(bl_connect(&address, NULL, &late), BL_ECONNREFUSED);
+    CHECK_OK(bl_group_exit(&group, 0));
+    bl_app_free(house.app);
+}
+
 TEST(many_connections_end_within_the_budget) {
     enum {
         MANY = 400
