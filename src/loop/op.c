@@ -33,7 +33,7 @@ static bool op_start(bl_loop *loop, struct bl__op *op) {
 static void op_cancel(struct bl__op *op) {
     bl_loop *loop = op->loop;
     BL__ASSERT(loop == bl__loop_current);
-    BL__ASSERT(!op->was_made);
+    if (op->was_made) return; /* and only waits for its turn to finish */
     if (op->was_cancelled) return;
     op->was_cancelled = true;
     loop->driver_ops->cancel(loop->driver, op);

@@ -132,6 +132,44 @@ TEST(what_came_before_the_cancellation_is_not_lost, (driver)) {
     on_real_loop(driver, success_is_kept);
 }
 
+enum {
+    CROWD = 200 /* more than the ring has places */
+};
+
+static int reads_file(void *arg) {
+    char byte;
+    struct iovec part = { &byte, 1 };
+    struct bl__op op = { .code = BL__OP_READ,
+                         .fd = *(int *)arg,
+                         .parts = &part,
+                         .part_count = 1 };
+    int rc = bl_checkpoint();
+    if (rc < 0) return rc;
+    bl_ssize result = bl__file_call(&op);
+    CHECK(result == 1 || result == BL_ECANCELED);
+    return result < 0 ? (int)result : 0;
+}
+
+/* To make room in the ring, the kernel is asked in the middle of an iteration;
+ * so the first are made before anybody is told, and are cancelled then. */
+static int is_cancelled_once_made(void *arg) {
+    int file = plain_file();
+    (void)arg;
+    CHECK_EQ(write(file, "x", 1), 1);
+    BL_GROUP_SCOPED(group);
+    for (int i = 0; i < CROWD; i++)
+        REQUIRE_OK(bl_spawn(&group, reads_file, &file));
+    turn(1);
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    close(file);
+    return 0;
+}
+
+TEST(one_that_is_made_already_can_be_cancelled, (driver)) {
+    on_real_loop(driver, is_cancelled_once_made);
+}
+
 static int goes_through_all(void *arg) {
     struct slow slow = { .result = 1 };
     (void)arg;
