@@ -48,10 +48,15 @@ OURS = "belay"
 FLOOR = "raw-epoll"
 NET_EXEC = "net_exec.c"  # runs the servers that are not written in C
 
+# The program of each supervisor that takes part in orphans.*.
+SUPERVISORS = {"foreman": "foreman", "supervisor": "supervisord",
+               "supervisor-group": "supervisord", "runit": "runsvdir",
+               "s6": "s6-svscan"}
+
 OPTIONAL = {"net_http.c"}  # needs an HTTP parser to be installed
 
 # Metrics about other threads or processes: these may use all CPUs.
-UNPINNED = {"core.to_thread_us", "core.channel_roundtrip_us",
+UNPINNED = {"process.thousand_s", "core.to_thread_us", "core.channel_roundtrip_us",
             "core.workers_speedup", "test.thousand_s"}
 # These hold the server and the client to a CPU each by themselves.
 PINS_ITSELF = "net."
@@ -138,7 +143,8 @@ def find_programs(build, wanted):
     finders = [(OURS, find_ours)]
     finders += [(name, find_c_peer) for name in c_peers()]
     finders += [("go", find_go), ("asyncio", find_asyncio),
-                ("nginx", find_nginx)]
+                ("nginx", find_nginx), ("python", find_python)]
+    finders += [(name, find_supervisor) for name in SUPERVISORS]
     for name, find in finders:
         if wanted and name not in wanted:
             continue
@@ -165,6 +171,9 @@ def find_ours(_, build):
         if not is_there:
             raise Broken(f"{path} is not built; `make bench` does that")
         commands.append([path])
+    supervise = os.path.join(build, "bench", "subject", "supervise")
+    script = os.path.join(HERE, "peers", "orphans.py")
+    commands.append([sys.executable, script, OURS, supervise])
     return commands, None
 
 
@@ -188,6 +197,19 @@ def served(name, build, command, *how):
     """A server in another language, measured by peers/net_exec.c."""
     path, is_there = built(build, NET_EXEC)
     return [[path, *how, name, *command, "--"]] if is_there else []
+
+
+def find_python(_, build):
+    script = os.path.join(HERE, "peers", "python_process.py")
+    return [[sys.executable, script]], None
+
+
+def find_supervisor(name, build):
+    """What is left behind when it is stopped: peers/orphans.py."""
+    if shutil.which(SUPERVISORS[name]) is None:
+        return [], f"there is no `{SUPERVISORS[name]}` on the path"
+    script = os.path.join(HERE, "peers", "orphans.py")
+    return [[sys.executable, script, name]], None
 
 
 def find_nginx(_, build):

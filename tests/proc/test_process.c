@@ -506,6 +506,56 @@ TEST(it_can_be_in_our_group, REAL) {
     CHECK_OK(bl_process_close(process));
 }
 
+/* ---- cgroups ------------------------------------------------------------- */
+
+/* A folder stands in for one: the child writes to its file. */
+TEST(a_child_enters_its_cgroup, (reach, t_tmpdir), REAL) {
+    bl_process_options options = program_options();
+    options.reach = reach;
+    options.cgroup = t_tmpdir;
+    cannot_start("true", options, BL_ENOENT, "cannot enter the cgroup of true");
+    put_text(below(t_tmpdir, "cgroup.procs"), "");
+    put_text(below(t_tmpdir, "cgroup.kill"), "");
+    CHECK_STR(output_of("echo inside", &options), "inside");
+    CHECK_STR(text_of(below(t_tmpdir, "cgroup.procs")), "0");
+    CHECK_STR(text_of(below(t_tmpdir, "cgroup.kill")), "1");
+    options.cgroup = "/no/such/cgroup";
+    cannot_start("true", options, BL_ENOENT,
+                 "cannot open the cgroup /no/such/cgroup");
+}
+
+static const char *find_cgroup(void) {
+    static const char *const roots[] = { "/sys/fs/cgroup",
+                                         "/sys/fs/cgroup/unified" };
+    static char path[100];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/cgroup.procs", roots[i]);
+        if (access(path, W_OK) < 0) continue;
+        snprintf(path, sizeof path, "%s/belay-test-%d", roots[i],
+                 (int)getpid());
+        if (mkdir(path, 0755) == 0) return path;
+    }
+    return NULL;
+}
+
+/* What has left the tree by the back door is in the cgroup still. */
+TEST(what_is_left_in_a_cgroup_is_killed, REAL, .tags = "native") {
+    const char *path = find_cgroup();
+    struct marker marker;
+    if (path == NULL) t_skip("no cgroup of version 2 that can be written to");
+    bl_process_options options = program_options();
+    options.cgroup = path;
+    options.reach = BL_PROCESS_ALONE;
+    marker_open(&marker, &options);
+    bl_process *process = start_script(
+        "setsid sh -c \"trap '' TERM; sleep 1000\" & echo ready", &options);
+    CHECK_STR(read_line_of(process), "ready");
+    CHECK_OK(bl_process_close(process));
+    CHECK(marker_ends(&marker));
+    reap_adopted();
+    CHECK_EQ(rmdir(path), 0);
+}
+
 /* ---- what is refused ----------------------------------------------------- */
 
 static int spawn_rc(bl_process_options options) {
