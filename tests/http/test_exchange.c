@@ -288,7 +288,7 @@ TEST(leave_to_send_is_given_when_the_body_is_read) {
     CHECK_OK(talk_end(&a_talk));
 }
 
-TEST(leave_is_not_given_to_a_body_that_has_come) {
+TEST(leave_is_not_given_to_a_body_that_has_come, .tags = "order") {
     talk_init(&a_talk, say_body);
     talk_begin(&a_talk, 0);
     talk_send(&a_talk, EXPECT "hello");
