@@ -52,8 +52,9 @@ FOLDERS = {
 }
 
 # Programs that are built only where a library beyond the core is.
-OPTIONAL = {"http_get": "belay-http", "http_server": "belay-http",
-            "lookup": "belay-dns", "tls_echo": "belay-tls"}
+OPTIONAL = {"http_get": "belay-http", "http_health": "belay-http",
+            "http_server": "belay-http", "lookup": "belay-dns",
+            "tls_echo": "belay-tls"}
 
 
 def program(name):
