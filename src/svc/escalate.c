@@ -99,10 +99,8 @@ static void stop_shorten(bl_service *service, bl_ns deadline) {
     bl_ns latest = bl_ns_add(now, left - reserve);
     service->_graceful_end = earlier(service->_graceful_end, latest);
     service->_drain_end = earlier(service->_drain_end, service->_graceful_end);
-    service->_final_end = bl_ns_add(now, left);
-    if (left < BL__SERVICE_TICK) {
-        service->_final_end = bl_ns_add(now, BL__SERVICE_TICK);
-    }
+    if (left < BL__SERVICE_TICK) left = BL__SERVICE_TICK;
+    service->_final_end = earlier(service->_final_end, bl_ns_add(now, left));
 }
 
 static void stop_plan(bl_service *service) {

@@ -233,26 +233,36 @@ static bool backoff(bl_service *service, struct ending *ending) {
 
 /* ---- the end ------------------------------------------------------------- */
 
-/* The body of a service that was given up has come back after all. */
-static void come_back(bl_service *service, int rc) {
-    bool is_error = rc < 0 && rc != BL_ECANCELED;
-    if (is_error) {
-        bl_error *late = bl_error_take(rc);
-        bl_error *first = service->_error;
-        service->_error = NULL;
-        bl_error_restore(first);
-        bl_error_suppress(service->_rc, late);
-        service->_error = bl_error_take(service->_rc);
-        bl_error_unref(late);
-    }
-    service->_is_abandoned = false;
-}
-
 static void keeper_forget(bl_service *service) {
     bl_task *keeper = service->_keeper;
     service->_keeper = NULL;
     if (service->_options.stops_from_outside) bl_loop_unexpect(service->_loop);
     bl_task_unref(keeper);
+}
+
+/* What a keeper returns that has nothing to tell its group. */
+static int keeper_leave(void) {
+    bl_error_handled();
+    return bl_is_cancelled() ? BL_ECANCELED : 0;
+}
+
+/* Adds an error that came after the one that is stored. */
+static void store_suppressed(bl_service *service, int rc) {
+    bl_error *late = bl_error_take(rc);
+    bl_error_restore(service->_error);
+    bl_error_suppress(service->_rc, late);
+    service->_error = bl_error_take(service->_rc);
+    bl_error_unref(late);
+}
+
+/* The body of a service that was given up has come back after all. */
+static int keeper_come_back(bl_service *service, int rc) {
+    bl__requests_close(service);
+    if (rc < 0 && rc != BL_ECANCELED) store_suppressed(service, rc);
+    service->_is_abandoned = false;
+    keeper_forget(service);
+    bl__service_tell(service, BL_CHANGE_RETURNED, 0);
+    return keeper_leave();
 }
 
 /*
@@ -268,32 +278,32 @@ static int keeper_end(bl_service *service, const struct ending *ending) {
     bl__service_serve(service, &service->_starters, ending->starts);
     bl__service_serve(service, &service->_enders, ending->rc);
     if (ending->rc < 0 && !is_heard) return ending->rc;
-    bl_error_handled();
-    return bl_is_cancelled() ? BL_ECANCELED : 0;
+    return keeper_leave();
+}
+
+/* The body has returned, and the service is still in its state. */
+static struct ending keeper_conclude(bl_service *service, int rc) {
+    bl__service_disarm(service); /* the body was in time */
+    bl__requests_close(service);
+    bl__service_disarm(service); /* a request that was on its way */
+    struct ending ending = ending_of(service, rc);
+    bl__service_lose_readiness(service);
+    bl__service_store(service, ending.rc, bl_error_current(ending.rc));
+    return ending;
 }
 
 int bl__service_keep(void *arg) {
     bl_service *service = arg;
-    struct ending ending;
-    do {
+    for (;;) {
         bl__requests_open(service);
         int rc = body_run(service);
-        if (service->_is_abandoned) {
-            bl__requests_close(service);
-            come_back(service, rc);
-            keeper_forget(service);
-            bl__service_tell(service, BL_CHANGE_RETURNED, 0);
-            bl_error_handled();
-            return bl_is_cancelled() ? BL_ECANCELED : 0;
+        if (service->_is_abandoned) return keeper_come_back(service, rc);
+
+        struct ending ending = keeper_conclude(service, rc);
+        bool is_over = ending.to != BL_SERVICE_BACKOFF;
+        if (is_over || !backoff(service, &ending)) {
+            return keeper_end(service, &ending);
         }
-        bl__service_disarm(service); /* the body was in time */
-        bl__requests_close(service);
-        bl__service_disarm(service); /* a request that was on its way */
-        ending = ending_of(service, rc);
-        bl__service_lose_readiness(service);
-        bl__service_store(service, ending.rc, bl_error_current(ending.rc));
-        if (ending.to != BL_SERVICE_BACKOFF) break;
-    } while (backoff(service, &ending) &&
-             (bl__service_begin(service, BL_WHY_RESTART), true));
-    return keeper_end(service, &ending);
+        bl__service_begin(service, BL_WHY_RESTART);
+    }
 }

@@ -245,6 +245,21 @@ TEST(a_stop_in_progress_cannot_be_extended) {
     let_go(&actor);
 }
 
+TEST(a_stop_that_is_hurried_again_and_again_is_not_put_off) {
+    ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
+    BL_GROUP_SCOPED(group);
+    start(&actor, &group, NULL);
+    REQUIRE_OK(bl_sleep(SEC(1)));
+    bl_ns began = bl_now();
+    for (int i = 0; i < 10; i++) {
+        bl_service_begin_stop(&actor.service, began);
+        REQUIRE_OK(bl_sleep(US(500)));
+    }
+    CHECK(info_of(&actor).is_abandoned);
+    CHECK_EQ(info_of(&actor).since - began, MS(1));
+    let_go(&actor);
+}
+
 TEST(the_time_after_the_cancellation_can_be_shortened) {
     ACTOR actor = { .ignores_stop = true, .ignores_cancel = true };
     bl_service_options options = { .size = sizeof options,
