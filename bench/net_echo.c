@@ -6,8 +6,16 @@
  * everything compiled in.
  */
 #include <belay.h>
+#include <belay/workers.h>
 
+#include <stdatomic.h>
+
+#define NET_WITH_WORKERS 1
 #include "peers/net_load.h"
+
+enum {
+    WORKERS = 2
+};
 
 /*
  * Buffers of this size are too much for connections that are idle, so each is
@@ -18,7 +26,7 @@ struct buffer {
     char bytes[NET_BYTES_MAX];
 };
 
-static struct buffer *free_buffers;
+static __thread struct buffer *free_buffers;
 
 static struct buffer *buffer_take(void) {
     struct buffer *buffer = free_buffers;
@@ -95,9 +103,44 @@ static int serve(void *arg) {
     return strcmp(arg, "udp") == 0 ? serve_udp(&any) : serve_tcp(&any);
 }
 
+static atomic_int listening;
+
+/* Each worker has a listener of its own, at a port that they share. */
+static int serve_as_worker(void *arg) {
+    bl_listener *listener;
+    bl_listen_options options = { .size = sizeof options,
+                                  .is_port_shared = true };
+    int rc = bl_listen(arg, &options, &listener);
+    if (rc < 0) return rc;
+    /* The last one to listen says so. */
+    if (atomic_fetch_add(&listening, 1) + 1 == WORKERS) {
+        net_say_port(bl_listener_fd(listener));
+    }
+    return bl_serve(listener, echo, NULL);
+}
+
+/* A socket that does not listen holds the port that the kernel chose. */
+static int run_workers(void) {
+    static bl_addr address;
+    int on = 1;
+    int rc = bl_addr_parse("127.0.0.1:0", &address);
+    if (rc < 0) return rc;
+    struct sockaddr *where = (struct sockaddr *)&address.storage;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0 ||
+        bind(fd, where, address.length) < 0 ||
+        getsockname(fd, where, &address.length) < 0) {
+        return -errno;
+    }
+    return bl_run_workers(WORKERS, serve_as_worker, &address);
+}
+
 static int run_server(const char *mode, void *arg) {
     static char kept[8];
     (void)arg;
+    if (strcmp(mode, "workers") == 0) return run_workers();
     snprintf(kept, sizeof kept, "%s", mode);
     return bl_run(serve, kept);
 }

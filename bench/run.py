@@ -143,7 +143,8 @@ def find_programs(build, wanted):
     finders = [(OURS, find_ours)]
     finders += [(name, find_c_peer) for name in c_peers()]
     finders += [("go", find_go), ("asyncio", find_asyncio),
-                ("nginx", find_nginx), ("python", find_python)]
+                ("uvloop", find_uvloop), ("nginx", find_nginx),
+                ("python", find_python)]
     finders += [(name, find_supervisor) for name in SUPERVISORS]
     for name, find in finders:
         if wanted and name not in wanted:
@@ -258,6 +259,19 @@ def find_asyncio(_, build):
     net = os.path.join(HERE, "peers", "asyncio_net.py")
     return [[sys.executable, core],
             *served("asyncio", build, [sys.executable, net])], None
+
+
+def find_uvloop(_, build):
+    """It may be installed for the system's Python, and not for ours."""
+    net = os.path.join(HERE, "peers", "asyncio_net.py")
+    for python in (sys.executable, "/usr/bin/python3"):
+        try:
+            subprocess.run([python, "-c", "import uvloop"], check=True,
+                           stdin=subprocess.DEVNULL, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return served("uvloop", build, [python, net, "uvloop"]), None
+    return [], "there is no Python that has it"
 
 
 # ---- measuring --------------------------------------------------------------

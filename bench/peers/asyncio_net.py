@@ -2,7 +2,7 @@
 """bench/peers/asyncio_net.py - the server in asyncio: protocols, no streams
 
 The server that net_exec runs: it is told "tcp" or "udp", prints its port, and
-echoes.
+echoes.  With "uvloop" before that it runs on uvloop's loop.
 """
 
 import asyncio
@@ -41,4 +41,7 @@ async def main(mode):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    if sys.argv[1] == "uvloop":
+        import uvloop
+        uvloop.install()
+    asyncio.run(main(sys.argv[-1]))

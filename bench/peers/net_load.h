@@ -13,12 +13,20 @@
  *     net.echo_<bytes>_c<connections>_d<depth>_rate   requests_per_s
  *     net.accept                                      ns_cpu_per_connection
  *     net.udp_64                                      ns_cpu_per_packet
+ *     net.workers2_<bytes>_c<connections>             ns_cpu_per_request
  *     net.http_c<connections>_d<depth>                ns_cpu_per_request
+ *     net.tls_<bytes>_c<connections>                  ns_cpu_per_request
+ *     net.tls_handshake                               ns_cpu_per_handshake
+ *
+ * The last two are for programs that define NET_WITH_TLS before they include
+ * this, and have nothing else; see tls_client.h.  Two workers are for programs
+ * that define NET_WITH_WORKERS.
  *
  * *Depth* is how many messages a connection has under way.  A server echoes
  * whatever comes, on a port of 127.0.0.1 that it prints on a line of its own;
- * it is told "tcp" or "udp", and is killed at the end.  A server of HTTP is
- * told "http", and answers GET / by 13 bytes; its program calls net_main_http.
+ * it is told "tcp", "udp", "tls" or "workers", and is killed at the end.  A
+ * server of HTTP is told "http", and answers GET / by 13 bytes; its program
+ * calls net_main_http.
  *
  * The command line is that of measure.h.  Included once, by the file that has
  * main.
@@ -56,15 +64,18 @@ enum {
 #define NET_MEASURE_QUICK_NS 20e6
 #define NET_PATIENCE_NS      30e9 /* without an answer the server is broken */
 
-/* Serves until it is killed; `mode` is "tcp", "udp" or "http".  It returns only
- * if it fails. */
+/* Serves until it is killed; `mode` is as above.  It returns only if it
+ * fails. */
 typedef int net_server_fn(const char *mode, void *arg);
 
 enum net_kind {
     NET_ECHO,
     NET_ACCEPT,
     NET_UDP,
-    NET_HTTP
+    NET_HTTP,
+    NET_WORKERS, /* as NET_ECHO; the server has all CPUs but the client's */
+    NET_TLS_ECHO,
+    NET_TLS_SHAKE
 };
 
 struct net_metric {
@@ -77,6 +88,12 @@ struct net_metric {
 };
 
 static const struct net_metric net_metrics[] = {
+#ifdef NET_WITH_TLS
+    { "net.tls_64_c50", NET_TLS_ECHO, 64, 50, 1, false },
+    { "net.tls_16384_c50", NET_TLS_ECHO, 16384, 50, 1, false },
+    { "net.tls_16384_c1_rate", NET_TLS_ECHO, 16384, 1, 4, true },
+    { "net.tls_handshake", NET_TLS_SHAKE, 1, 20, 1, false },
+#else
     { "net.echo_64_c1_d1", NET_ECHO, 64, 1, 1, false },
     { "net.echo_64_c50_d1", NET_ECHO, 64, 50, 1, false },
     { "net.echo_64_c1000_d1", NET_ECHO, 64, 1000, 1, false },
@@ -98,6 +115,11 @@ static const struct net_metric net_metrics[] = {
     { "net.http_c64_d1", NET_HTTP, 0, 64, 1, false },
     { "net.http_c64_d16", NET_HTTP, 0, 64, 16, false },
     { "net.http_c1_d1", NET_HTTP, 0, 1, 1, false },
+#endif
+#ifdef NET_WITH_WORKERS
+    { "net.workers2_64_c50", NET_WORKERS, 64, 50, 1, false },
+    { "net.workers2_64_c50_rate", NET_WORKERS, 64, 50, 1, true },
+#endif
 };
 
 #define NET_REQUEST "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -109,6 +131,7 @@ struct net_peer {
     int fd;
     size_t received; /* of the message under way */
     size_t to_send;  /* owed to the server */
+    void *tls;
 };
 
 struct net_load {
@@ -133,7 +156,23 @@ static inline void net_fail(const char *what) {
     exit(EXIT_FAILURE);
 }
 
+static inline bool net_is_tls(void) {
+    return net_load.metric->kind >= NET_TLS_ECHO;
+}
+
 /* ---- processes --------------------------------------------------------- */
+
+/* Leaves the first CPU that it may use to the client, if there is another. */
+static inline void net_unpin(void) {
+    cpu_set_t all;
+    if (sched_getaffinity(0, sizeof all, &all) < 0) net_fail("affinity");
+    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&all) > 2; cpu++) {
+        if (!CPU_ISSET(cpu, &all)) continue;
+        CPU_CLR(cpu, &all);
+        break;
+    }
+    if (sched_setaffinity(0, sizeof all, &all) < 0) net_fail("affinity");
+}
 
 /* Holds this process to the first or the last CPU that it may use. */
 static inline void net_pin(bool to_last) {
@@ -161,6 +200,9 @@ static inline const char *net_mode(void) {
     switch (net_load.metric->kind) {
     case NET_UDP: return "udp";
     case NET_HTTP: return "http";
+    case NET_WORKERS: return "workers";
+    case NET_TLS_ECHO:
+    case NET_TLS_SHAKE: return "tls";
     default: return "tcp";
     }
 }
@@ -177,7 +219,11 @@ static inline void net_start_server(net_server_fn *server, void *arg) {
         dup2(ports[1], STDOUT_FILENO);
         close(ports[0]);
         close(ports[1]);
-        net_pin(true);
+        if (net_load.metric->kind == NET_WORKERS) {
+            net_unpin();
+        } else {
+            net_pin(true);
+        }
         _exit(server(mode, arg) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
     }
     close(ports[1]);
@@ -292,6 +338,17 @@ static inline void net_serve_udp(struct net_peer *peer) {
     }
 }
 
+#ifdef NET_WITH_TLS
+#    include "tls_client.h"
+#else
+static inline void net_tls_begin(struct net_peer *peer) {
+    (void)peer;
+}
+static inline void net_tls_serve(struct net_peer *peer) {
+    (void)peer;
+}
+#endif
+
 static inline void net_turn(void) {
     static double quiet_since;
     struct epoll_event events[NET_EVENTS_MAX];
@@ -301,9 +358,12 @@ static inline void net_turn(void) {
         struct net_peer *peer = events[i].data.ptr;
         switch (net_load.metric->kind) {
         case NET_ECHO:
-        case NET_HTTP: net_serve_peer(peer); break;
+        case NET_HTTP:
+        case NET_WORKERS: net_serve_peer(peer); break;
         case NET_ACCEPT: net_renew_peer(peer); break;
         case NET_UDP: net_serve_udp(peer); break;
+        case NET_TLS_ECHO:
+        case NET_TLS_SHAKE: net_tls_serve(peer); break;
         }
     }
     if (net_load.done != before || quiet_since == 0) {
@@ -355,7 +415,7 @@ static inline void net_open_peers(void) {
         struct net_peer *peer = &net_load.peers[i];
         net_connect(peer, is_udp ? SOCK_DGRAM : SOCK_STREAM);
         uint32_t events = EPOLLIN;
-        if (metric->kind == NET_ECHO || metric->kind == NET_HTTP) {
+        if (metric->kind != NET_ACCEPT && !is_udp) {
             events |= EPOLLOUT | EPOLLET;
         }
         net_watch(peer, EPOLL_CTL_ADD, events);
@@ -364,7 +424,8 @@ static inline void net_open_peers(void) {
                 net_fail("send");
             }
         }
-        if (is_udp) continue;
+        if (net_is_tls()) net_tls_begin(peer);
+        if (is_udp || net_is_tls()) continue;
         peer->to_send = net_load.question_bytes * (size_t)metric->depth;
         net_send(peer);
     }
@@ -402,6 +463,7 @@ static inline const char *net_unit(const struct net_metric *metric) {
     switch (metric->kind) {
     case NET_ACCEPT: return "ns_cpu_per_connection";
     case NET_UDP: return "ns_cpu_per_packet";
+    case NET_TLS_SHAKE: return "ns_cpu_per_handshake";
     default: return "ns_cpu_per_request";
     }
 }
