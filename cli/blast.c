@@ -21,6 +21,7 @@
 #include "command.h"
 
 enum {
+    ADDRESSES_MAX = 8,     /* of a name */
     DESCRIPTORS_SPARE = 64 /* the program's own, and the loops' */
 };
 
@@ -53,12 +54,34 @@ static int fail(const struct blast_load *load, const char *what, int rc) {
     return STATUS_FAILED;
 }
 
+/* The first of several addresses that somebody listens at; if there is none,
+ * the first of all, and the load will say why. */
+static int choose(struct blast_load *load, const bl_addr *addresses,
+                  int count) {
+    load->address = addresses[0];
+    for (int i = 0; i < count && count > 1; i++) {
+        bl_stream *stream = NULL;
+        int rc = bl_wait_for(bl_connect(&addresses[i], NULL, &stream),
+                             load->options->timeout);
+        if (rc == BL_ECANCELED) return rc;
+        bl_error_handled();
+        if (rc < 0) continue;
+        bl_stream_abort(stream);
+        load->address = addresses[i];
+        return 0;
+    }
+    return 0;
+}
+
 static int look_up_task(void *arg) {
     struct blast_load *load = arg;
     const struct blast_options *options = load->options;
     const char *where =
         options->connect != NULL ? options->connect : options->target.where;
-    return bl_addr_resolve(where, &load->address);
+    bl_addr addresses[ADDRESSES_MAX];
+
+    int rc = bl_addr_resolve_all(where, addresses, ADDRESSES_MAX);
+    return rc < 0 ? rc : choose(load, addresses, rc);
 }
 
 static int make_tls(struct blast_load *load) {

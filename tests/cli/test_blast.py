@@ -87,6 +87,16 @@ class Echo(socketserver.BaseRequestHandler):
             self.request.sendall(data)
 
 
+def counting(semaphore):
+    """An echo that releases a semaphore for each answer."""
+    class Counting(socketserver.BaseRequestHandler):
+        def handle(self):
+            while data := self.request.recv(65536):
+                self.request.sendall(data)
+                semaphore.release()
+    return Counting
+
+
 class Half(socketserver.BaseRequestHandler):
     """Begins an answer, and goes."""
 
@@ -308,19 +318,22 @@ class Failures(unittest.TestCase):
         self.assertIn("4 failed", done.stdout)
 
     def test_server_that_goes_away(self):
-        """Killed while it is under load: the run goes on and tells."""
+        """It ends under load: the run goes on, and tells."""
         child = subprocess.Popen([sys.executable, "-c", """
-import socketserver, sys
+import os, socketserver
 class Echo(socketserver.BaseRequestHandler):
+    answers = 0
     def handle(self):
         while data := self.request.recv(65536):
+            Echo.answers += 1
+            if Echo.answers == 60:
+                os._exit(0)
             self.request.sendall(data)
 with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
     print(server.server_address[1], flush=True)
     server.serve_forever()
 """], stdout=subprocess.PIPE, text=True)
         port = int(child.stdout.readline())
-        threading.Timer(0.7, child.kill).start()
         status, report = measured("-d", "1500ms", "-r", "200", "-c", "3",
                                   f"tcp://127.0.0.1:{port}")
         child.wait()
@@ -328,7 +341,7 @@ with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
         requests = report["requests"]
         self.assertEqual(status, 1)
         self.assertGreater(requests["answered"], 0)
-        self.assertGreater(requests["failed"], 0)
+        self.assertLess(requests["answered"], 60)
         self.assertEqual(requests["answered"] + requests["failed"],
                          requests["sent"])
         self.assertEqual(requests["sent"] + requests["unsent"], 300)
@@ -501,18 +514,20 @@ class Telling(unittest.TestCase):
     def test_an_interrupt_prints_the_report_so_far(self):
         for signum in (signal.SIGINT, signal.SIGTERM):
             for workers in ("1", "2"):
-                with serving(Echo) as address:
+                enough = threading.Semaphore(0)
+                with serving(counting(enough)) as address:
                     child = self.start(
-                        "-d", "60", "-r", "200", "-w", workers, "--json", "-",
+                        "-d", "600", "-r", "200", "-w", workers, "--json", "-",
                         url_of(address), stdout=subprocess.PIPE, text=True)
-                    time.sleep(0.6)
+                    for _ in range(40):
+                        enough.acquire(timeout=30)
                     child.send_signal(signum)
                     report = json.loads(child.communicate(timeout=30)[0])
                 requests = report["requests"]
                 self.assertEqual(child.returncode, 130)
                 self.assertTrue(report["interrupted"])
-                self.assertGreater(requests["answered"], 10)
-                self.assertLess(requests["answered"], 5000)
+                self.assertGreater(requests["answered"], 30)
+                self.assertLess(requests["answered"], 50000)
                 self.assertEqual(requests["failed"], 0)
                 self.assertEqual(
                     requests["sent"],

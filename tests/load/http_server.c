@@ -4,8 +4,8 @@
  *
  *     http_server ADDRESS
  *
- * It says where it listens once it does, answers each request with a line, and
- * keeps idle connections for an hour.
+ * It says so once it listens, answers each request with a line, and keeps idle
+ * connections for an hour, those that have not asked for anything yet as well.
  */
 #include <stdio.h>
 
@@ -21,6 +21,7 @@ static int main_task(void *arg) {
     bl_http_options options = {
         .size = sizeof(options),
         .idle_ns_max = BL_SEC(3600),
+        .head_ns_max = BL_SEC(3600),
     };
     bl_addr address;
     bl_listener *listener;
