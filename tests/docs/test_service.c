@@ -246,3 +246,82 @@ TEST(a_bad_configuration_is_refused_whole, (copier)) {
     CHECK_ERR(bl_service_reload(&copier->service, &bad), BL_EINVAL);
     CHECK_EQ(copier->config->copies, 2);
 }
+
+/* ---- a server ------------------------------------------------------------ */
+
+struct echo {
+    bl_service service;
+    bl_addr address; /* where it listens, once it is ready */
+};
+
+static int echo_talk(bl_connection *connection) {
+    char bytes[64];
+    for (;;) {
+        int rc = bl_connection_wait(connection);
+        if (rc <= 0) return rc;
+        bl_ssize count =
+            bl_stream_read(connection->stream, bytes, sizeof bytes);
+        if (count <= 0) return (int)count;
+        rc = bl_sleep(SEC(1)); /* it is a thoughtful echo */
+        if (rc < 0) return rc;
+        rc =
+            bl_stream_write_all(connection->stream, bytes, (size_t)count, NULL);
+        if (rc < 0) return rc;
+    }
+}
+
+static int echo_run(bl_service *self, void *arg) {
+    struct echo *echo = arg;
+    bl_listener *listener;
+    bl_serve_options options = {
+        .size = sizeof options,
+        .stop = bl_service_stopping(self),
+        .grace = BL_SEC(5),
+    };
+
+    int rc = bl_tcp_listen(&echo->address, &listener);
+    if (rc < 0) return rc; /* the address is in use, say: so says the start */
+    echo->address = bl_listener_address(listener);
+
+    rc = bl_service_ready(self, NULL);
+    if (rc < 0) {
+        bl_listener_close(listener);
+        return rc;
+    }
+    return bl_serve(listener, echo_talk, &options);
+}
+
+FIXTURE(struct echo *, echo) {
+    struct echo made = { .service = { 0 } };
+    BL_GROUP_SCOPED(services);
+    REQUIRE_OK(bl_addr_parse("127.0.0.1:0", &made.address));
+    REQUIRE_OK(bl_service_init(&made.service, echo_run, &made, NULL));
+    REQUIRE_OK(bl_service_start(&made.service, &services, NULL));
+    YIELD(&made);
+    CHECK_OK(bl_service_stop(&made.service));
+}
+
+TEST(a_request_in_flight_is_answered_and_a_later_one_refused, (echo)) {
+    char bytes[5];
+    bl_stream *stream;
+    bl_stream *late;
+    REQUIRE_OK(bl_connect(&echo->address, NULL, &stream));
+    REQUIRE_OK(bl_stream_write_all(stream, "hello", 5, NULL));
+    REQUIRE_OK(bl_sleep(MS(500)));
+    bl_service_begin_stop(&echo->service, BL_FOREVER);
+    t_settle();
+    CHECK_ERR(bl_connect(&echo->address, NULL, &late), BL_ECONNREFUSED);
+    REQUIRE_OK(bl_stream_read_exactly(stream, bytes, 5, NULL));
+    CHECK_MEM(bytes, 5, "hello", 5);
+    bl_stream_abort(stream);
+    CHECK_OK(bl_service_wait(&echo->service));
+}
+
+TEST(an_address_in_use_is_what_the_start_says, (echo)) {
+    struct echo second = { .address = echo->address };
+    BL_GROUP_SCOPED(services);
+    REQUIRE_OK(bl_service_init(&second.service, echo_run, &second, NULL));
+    CHECK_ERR(bl_service_start(&second.service, &services, NULL),
+              BL_EADDRINUSE);
+    bl_service_done(&second.service);
+}
