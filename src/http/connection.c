@@ -31,7 +31,6 @@ static const bl_ns last_look_ns = BL_MS(1);
 static const bl_ns first_word_ns = BL_SEC(1); /* as bl_serve's default */
 
 enum {
-    BODY_ROOM = 4096, /* of the input, behind the largest head */
     LINGER_BYTES_MAX = 1024 * 1024
 };
 
@@ -95,7 +94,7 @@ bl__http_connection *bl__http_connection_new(bl__http_server *server,
                                              bl_stream *stream) {
     const bl_http_options *options = &server->options;
     size_t items_bytes = options->fields_max * sizeof(bl_http_field);
-    size_t input_bytes = options->head_bytes_max + BODY_ROOM;
+    size_t input_bytes = options->head_bytes_max + BL__HTTP_BODY_ROOM;
     bl__http_connection *connection =
         bl__alloc(sizeof *connection + items_bytes + BL__HTTP_REPLY_FIELDS +
                   input_bytes + BL__HTTP_OUTPUT_BYTES);
@@ -103,6 +102,7 @@ bl__http_connection *bl__http_connection_new(bl__http_server *server,
     *connection = (bl__http_connection){ .server = server, .stream = stream };
     connection->watch_due = BL_FOREVER;
     bl_timer_init(&connection->watch, on_watch, connection);
+    bl_lock_init(&connection->sending);
     char *rest = (char *)(connection + 1);
     connection->items = (void *)carve(&rest, items_bytes);
     connection->input = (bl__http_input){
@@ -129,23 +129,33 @@ void bl__http_connection_free(bl__http_connection *connection) {
 
 /* ---- writing ------------------------------------------------------------ */
 
+/* Takes what was sent out of what is gathered: more may have come since. */
+static void output_drop(bl__http_output *output, size_t bytes) {
+    BL__ASSERT(bytes <= output->count);
+    output->count -= bytes;
+    if (output->count > 0) {
+        memmove(output->bytes, output->bytes + bytes, output->count);
+    }
+}
+
 /*
  * If nothing at all was sent, what was gathered still is, and can be sent
  * later.  Anything else that is lacking would shift all that follows.
  */
-int bl__http_connection_send(bl__http_connection *connection, const void *data,
-                             size_t bytes) {
+static int send_now(bl__http_connection *connection, const void *data,
+                    size_t bytes) {
     const bl_http_options *options = &connection->server->options;
     bl__http_output *output = &connection->output;
+    size_t gathered = output->count;
     struct iovec parts[2] = {
-        { .iov_base = output->bytes, .iov_len = output->count },
+        { .iov_base = output->bytes, .iov_len = gathered },
         { .iov_len = bytes },
     };
     memcpy(&parts[1].iov_base, &data, sizeof data); /* it has no const */
     bl__http_pace pace = {
         .patience = options->write_ns_max,
         .rate = options->rate_min,
-        .moved = output->count + bytes,
+        .moved = gathered + bytes,
     };
     size_t done = 0;
     bl_scope scope = { 0 };
@@ -155,11 +165,24 @@ int bl__http_connection_send(bl__http_connection *connection, const void *data,
     rc = bl_stream_writev_all(connection->stream, parts, bytes > 0 ? 2 : 1,
                               &done);
     if (rc == 0) {
-        output->count = 0;
+        output_drop(output, gathered);
     } else {
         connection->is_broken = done > 0 || bytes > 0;
     }
     return end_wait(connection, &scope, rc);
+}
+
+int bl__http_connection_send(bl__http_connection *connection, const void *data,
+                             size_t bytes) {
+    int rc = bl_lock_acquire(&connection->sending);
+    if (rc < 0) {
+        if (bytes > 0) connection->is_broken = true;
+        return rc;
+    }
+    rc = send_now(connection, data, bytes);
+    int released = bl_lock_release(&connection->sending);
+    BL__ASSERT(released == 0);
+    return rc;
 }
 
 int bl__http_connection_put(bl__http_connection *connection, const void *data,

@@ -6,7 +6,6 @@
  * first and then put, so that it is one chunk.
  */
 #include <belay/http/events.h>
-#include <belay/park.h>
 
 #include <stdio.h>
 
@@ -66,30 +65,37 @@ static void put_comment(struct lines *lines, const char *text) {
     put(lines, "\n", 1);
 }
 
+static void put_all(struct lines *lines, const bl_http_event *event,
+                    const char *comment) {
+    if (event != NULL) {
+        put_event(lines, event);
+    } else {
+        put_comment(lines, comment);
+    }
+}
+
 /* Sends an event, or a comment if there is none, as one part of the body. */
-static int send_lines(bl_http_exchange *exchange, const bl_http_event *event,
-                      const char *comment) {
-    bl__http_connection *connection = exchange->_connection;
+static int send_now(bl__http_connection *connection, const bl_http_event *event,
+                    const char *comment) {
     struct lines measured = { .connection = NULL };
     struct lines lines = { .connection = connection };
-    int rc = bl_checkpoint();
+    put_all(&measured, event, comment);
+    int rc = bl__http_reply_part(connection, measured.bytes);
     if (rc < 0) return rc;
-    if (event != NULL) {
-        put_event(&measured, event);
-    } else {
-        put_comment(&measured, comment);
-    }
-    rc = bl__http_reply_part(connection, measured.bytes);
-    if (rc < 0) return rc;
-    if (event != NULL) {
-        put_event(&lines, event);
-    } else {
-        put_comment(&lines, comment);
-    }
+    put_all(&lines, event, comment);
     if (lines.rc < 0) return lines.rc;
     BL__ASSERT(lines.bytes == measured.bytes);
     rc = bl__http_reply_part_end(connection, lines.bytes);
     return rc < 0 ? rc : bl__http_connection_flush(connection);
+}
+
+static int send_lines(bl_http_exchange *exchange, const bl_http_event *event,
+                      const char *comment) {
+    bl__http_connection *connection = exchange->_connection;
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = send_now(connection, event, comment);
+    return bl__http_reply_leave(connection, rc);
 }
 
 int bl_http_events_begin(bl_http_exchange *exchange) {

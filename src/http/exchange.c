@@ -78,6 +78,10 @@ static int read_request(bl__http_connection *connection, size_t count) {
     bl__http_input *input = &connection->input;
     bl__http_head *head = &connection->head;
     bl_http_exchange *exchange = &connection->exchange;
+    /* It cannot be moved any more once it is parsed. */
+    if (input->capacity - input->start - count < BL__HTTP_BODY_ROOM) {
+        bl__http_input_compact(input);
+    }
     int rc = bl__http_head_parse(BL__HTTP_REQUEST, input->bytes + input->start,
                                  count, connection->items, options->fields_max,
                                  head);
@@ -110,6 +114,8 @@ static int read_request(bl__http_connection *connection, size_t count) {
 /* Before the server waits for the body, the peer gets what it waits for. */
 static int before_waiting(bl_http_body *body) {
     bl__http_connection *connection = body->context;
+    /* A task that is answering sends by itself, and is not waited for. */
+    if (bl_lock_is_held(&connection->sending)) return 0;
     int rc = bl__http_connection_flush(connection);
     if (rc < 0 || !connection->head.expects_continue) return rc;
     connection->head.expects_continue = false;

@@ -135,6 +135,9 @@ static inline size_t bl__http_input_count(const bl__http_input *input) {
  */
 bl_ssize bl__http_input_fill(bl__http_input *input);
 
+/* Moves what is buffered to the pin. */
+void bl__http_input_compact(bl__http_input *input);
+
 /* Takes `bytes` of what is buffered. */
 static inline void bl__http_input_skip(bl__http_input *input, size_t bytes) {
     BL__ASSERT(bytes <= bl__http_input_count(input));

@@ -4,6 +4,13 @@
  */
 #include "http/http.h"
 
+void bl__http_input_compact(bl__http_input *input) {
+    size_t buffered = bl__http_input_count(input);
+    memmove(input->bytes + input->pin, input->bytes + input->start, buffered);
+    input->start = input->pin;
+    input->end = input->pin + buffered;
+}
+
 bl_ssize bl__http_input_fill(bl__http_input *input) {
     BL__ASSERT(input->pin <= input->start);
     BL__ASSERT(input->start <= input->end);
@@ -13,10 +20,7 @@ bl_ssize bl__http_input_fill(bl__http_input *input) {
         input->start = input->pin;
         input->end = input->pin;
     } else if (input->end == input->capacity && input->start > input->pin) {
-        memmove(input->bytes + input->pin, input->bytes + input->start,
-                buffered);
-        input->start = input->pin;
-        input->end = input->pin + buffered;
+        bl__http_input_compact(input);
     }
     size_t room = input->capacity - input->end;
     if (room == 0) return BL_EMSGSIZE;

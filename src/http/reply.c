@@ -137,7 +137,6 @@ static int check_head(const bl__http_connection *connection, int status,
 static int begin(bl__http_connection *connection, int status, const char *type,
                  int64_t length) {
     int rc = check_head(connection, status, type, length);
-    if (rc == 0) rc = bl_checkpoint();
     if (rc < 0) return rc;
     size_t bytes = connection->fields.count + HEAD_EXTRA_BYTES;
     if (type != NULL) bytes += strlen(type);
@@ -228,13 +227,34 @@ static int end(bl__http_connection *connection, const bl_http_field *trailers,
 
 /* ---- what handlers call ------------------------------------------------- */
 
+int bl__http_reply_enter(bl__http_connection *connection) {
+    if (connection->reply.is_used) return BL_EBUSY;
+    int rc = bl_checkpoint();
+    if (rc == 0) connection->reply.is_used = true;
+    return rc;
+}
+
+int bl__http_reply_leave(bl__http_connection *connection, int rc) {
+    BL__ASSERT(connection->reply.is_used);
+    connection->reply.is_used = false;
+    return rc;
+}
+
+static int reply_now(bl__http_connection *connection, int status,
+                     const char *type, const void *body, size_t bytes) {
+    int rc = begin(connection, status, type, (int64_t)bytes);
+    if (rc == 0) rc = write_part(connection, body, bytes);
+    return rc < 0 ? rc : end(connection, NULL, 0);
+}
+
 int bl_http_reply(bl_http_exchange *exchange, int status, const char *type,
                   const void *body, size_t bytes) {
     bl__http_connection *connection = exchange->_connection;
     if (body == NULL && bytes > 0) return BL_EINVAL;
-    int rc = begin(connection, status, type, (int64_t)bytes);
-    if (rc == 0) rc = write_part(connection, body, bytes);
-    return rc < 0 ? rc : end(connection, NULL, 0);
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = reply_now(connection, status, type, body, bytes);
+    return bl__http_reply_leave(connection, rc);
 }
 
 int bl_http_reply_text(bl_http_exchange *exchange, int status,
@@ -273,36 +293,58 @@ static int send_file(bl__http_connection *connection, int file_fd,
     return bl_scope_exit(&scope, rc);
 }
 
-int bl_http_reply_file(bl_http_exchange *exchange, int status, const char *type,
-                       int file_fd, int64_t offset, size_t bytes) {
-    bl__http_connection *connection = exchange->_connection;
-    if (offset < 0) return BL_EINVAL;
+static int reply_file_now(bl__http_connection *connection, int status,
+                          const char *type, int file_fd, int64_t offset,
+                          size_t bytes) {
     int rc = begin(connection, status, type, (int64_t)bytes);
     if (rc == 0) rc = bl__http_reply_part(connection, bytes);
     if (rc == 0) rc = send_file(connection, file_fd, offset, bytes);
     return rc < 0 ? rc : end(connection, NULL, 0);
 }
 
+int bl_http_reply_file(bl_http_exchange *exchange, int status, const char *type,
+                       int file_fd, int64_t offset, size_t bytes) {
+    bl__http_connection *connection = exchange->_connection;
+    if (offset < 0) return BL_EINVAL;
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = reply_file_now(connection, status, type, file_fd, offset, bytes);
+    return bl__http_reply_leave(connection, rc);
+}
+
 int bl_http_begin(bl_http_exchange *exchange, int status, const char *type,
                   int64_t length) {
-    return begin(exchange->_connection, status, type, length);
+    bl__http_connection *connection = exchange->_connection;
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = begin(connection, status, type, length);
+    return bl__http_reply_leave(connection, rc);
 }
 
 int bl_http_write(bl_http_exchange *exchange, const void *data, size_t bytes) {
+    bl__http_connection *connection = exchange->_connection;
     if (data == NULL && bytes > 0) return BL_EINVAL;
-    int rc = bl_checkpoint();
-    return rc < 0 ? rc : write_part(exchange->_connection, data, bytes);
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = write_part(connection, data, bytes);
+    return bl__http_reply_leave(connection, rc);
 }
 
 int bl_http_flush(bl_http_exchange *exchange) {
-    int rc = bl_checkpoint();
-    return rc < 0 ? rc : bl__http_connection_flush(exchange->_connection);
+    bl__http_connection *connection = exchange->_connection;
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = bl__http_connection_flush(connection);
+    return bl__http_reply_leave(connection, rc);
 }
 
 int bl_http_end(bl_http_exchange *exchange, const bl_http_field *trailers,
                 size_t count) {
-    int rc = bl_checkpoint();
-    return rc < 0 ? rc : end(exchange->_connection, trailers, count);
+    bl__http_connection *connection = exchange->_connection;
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = end(connection, trailers, count);
+    return bl__http_reply_leave(connection, rc);
 }
 
 /* ---- another protocol --------------------------------------------------- */
@@ -330,21 +372,11 @@ static bool may_upgrade(const bl__http_connection *connection,
     return bl_http_fields_get(&head->fields, "Upgrade") != NULL;
 }
 
-int bl_http_upgrade(bl_http_exchange *exchange, const char *protocol,
-                    bl_http_raw *raw) {
-    bl__http_connection *connection = exchange->_connection;
-    size_t bytes = protocol != NULL ? strlen(protocol) : 1;
-    if (raw == NULL || bytes == 0 || bytes > HEAD_EXTRA_BYTES / 2) {
-        return BL_EINVAL;
-    }
-    if (protocol != NULL && !bl__http_is(protocol, bytes, BL__HTTP_VALUE)) {
-        return BL_EINVAL;
-    }
+static int upgrade_now(bl__http_connection *connection, const char *protocol,
+                       bl_http_raw *raw) {
     if (connection->reply.stage != BL__HTTP_UNANSWERED) return BL_EMISUSE;
     if (!may_upgrade(connection, protocol)) return BL_EPROTO;
-    int rc = bl_checkpoint();
-    if (rc < 0) return rc;
-    rc = make_room(connection, connection->fields.count + HEAD_EXTRA_BYTES);
+    int rc = make_room(connection, connection->fields.count + HEAD_EXTRA_BYTES);
     if (rc < 0) return rc;
     connection->persists = false;
     put_upgrade(connection, protocol);
@@ -359,4 +391,20 @@ int bl_http_upgrade(bl_http_exchange *exchange, const char *protocol,
         .count = bl__http_input_count(input),
     };
     return 0;
+}
+
+int bl_http_upgrade(bl_http_exchange *exchange, const char *protocol,
+                    bl_http_raw *raw) {
+    bl__http_connection *connection = exchange->_connection;
+    size_t bytes = protocol != NULL ? strlen(protocol) : 1;
+    if (raw == NULL || bytes == 0 || bytes > HEAD_EXTRA_BYTES / 2) {
+        return BL_EINVAL;
+    }
+    if (protocol != NULL && !bl__http_is(protocol, bytes, BL__HTTP_VALUE)) {
+        return BL_EINVAL;
+    }
+    int rc = bl__http_reply_enter(connection);
+    if (rc < 0) return rc;
+    rc = upgrade_now(connection, protocol, raw);
+    return bl__http_reply_leave(connection, rc);
 }

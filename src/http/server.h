@@ -11,6 +11,7 @@
 
 #include <belay/http/server.h>
 #include <belay/loop.h>
+#include <belay/sync.h>
 
 #include <time.h>
 
@@ -19,6 +20,7 @@
 enum {
     BL__HTTP_REPLY_FIELDS = 4096, /* bytes of fields that handlers add */
     BL__HTTP_OUTPUT_BYTES = 16384,
+    BL__HTTP_BODY_ROOM = 4096, /* of the input, behind any head */
     BL__HTTP_DATE_BYTES = sizeof "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 };
 
@@ -44,6 +46,7 @@ typedef struct bl__http_reply {
     bl__http_framing framing; /* of the body as it is sent */
     uint64_t left;            /* of its length */
     bool is_silent;           /* no byte of the body is sent */
+    bool is_used;             /* a task is inside one of its calls */
 } bl__http_reply;
 
 typedef struct bl__http_connection {
@@ -65,6 +68,8 @@ typedef struct bl__http_connection {
     bool must_end;  /* a handler wants it to */
     bool was_told;  /* the program knows what has failed */
     bool is_broken; /* a part of an answer is lacking: no more can be sent */
+
+    bl_lock sending; /* who answers and who reads the body may both send */
 
     /* How long the server waits for the peer; see connection.c. */
     bl_timer watch;
@@ -132,6 +137,13 @@ int bl__http_exchange_refuse(bl__http_connection *connection, int code);
 
 /* Answers by a line of text: nothing else was answered. */
 int bl__http_reply_status(bl__http_connection *connection, int status);
+
+/*
+ * Begins and ends a task's use of the answer; between them it is nobody
+ * else's.  Returns 0, BL_EBUSY or BL_ECANCELED; bl__http_reply_leave, `rc`.
+ */
+int bl__http_reply_enter(bl__http_connection *connection);
+int bl__http_reply_leave(bl__http_connection *connection, int rc);
 
 /*
  * Begins `bytes` of the body, of which bl__http_reply_put gives the parts, and

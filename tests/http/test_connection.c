@@ -75,6 +75,55 @@ TEST(a_thousand_requests_are_answered, .tags = "bulky") {
     CHECK_OK(talk_end(&a_talk));
 }
 
+static int say_length(bl_http_exchange *exchange, void *arg) {
+    char bytes[300];
+    char text[32];
+    (void)arg;
+    bl_ssize count = bl_http_body_read_all(exchange->body, bytes, sizeof bytes);
+    if (count < 0) return (int)count;
+    snprintf(text, sizeof text, "%zd", count);
+    return bl_http_reply(exchange, 200, NULL, text, strlen(text));
+}
+
+/* So that heads end at every place of the buffer, also at its end. */
+static void ask_with_bodies(int first, int count) {
+    char one[400];
+    for (int i = first; i < first + count; i++) {
+        int bytes = i % 251;
+        int head = snprintf(one, sizeof one,
+                            "POST / HTTP/1.1\r\nHost: a\r\n"
+                            "Content-Length: %d\r\n\r\n",
+                            bytes);
+        memset(one + head, 'x', (size_t)bytes);
+        talk_send_bytes(&a_talk, one, (size_t)(head + bytes));
+    }
+}
+
+static void check_lengths(const char *said, int first, int count) {
+    for (int i = first; i < first + count; i++) {
+        char number[8];
+        char expected[100];
+        int digits = snprintf(number, sizeof number, "%d", i % 251);
+        int bytes =
+            snprintf(expected, sizeof expected, "%s%d\r\n\r\n%s",
+                     "HTTP/1.1 200 OK\r\nContent-Length: ", digits, number);
+        CHECK_EQ(strncmp(said, expected, (size_t)bytes), 0);
+        if (strlen(said) < (size_t)bytes) return;
+        said += bytes;
+    }
+}
+
+TEST(bodies_find_room_behind_any_head, .tags = "bulky") {
+    talk_init(&a_talk, say_length);
+    talk_begin(&a_talk, 0);
+    for (int i = 0; i < 3000; i += 300) {
+        ask_with_bodies(i, 300);
+        check_lengths(talk_hear(&a_talk), i, 300);
+    }
+    talk_send_end(&a_talk);
+    CHECK_OK(talk_end(&a_talk));
+}
+
 /* ---- how it ends -------------------------------------------------------- */
 
 TEST(a_peer_that_closes_at_each_byte_does_no_harm, .tags = "bulky") {

@@ -414,6 +414,84 @@ TEST(an_answer_with_a_hole_is_the_last) {
     CHECK_EQ(a_talk.stats.requests, 1);
 }
 
+/* Two tasks write at once. */
+static int write_much(void *arg) {
+    bl_http_exchange *exchange = arg;
+    return bl_http_write(exchange, much, sizeof much);
+}
+
+static int write_by_two(bl_http_exchange *exchange, void *arg) {
+    bl_http_raw raw;
+    int group_rc = 0;
+    (void)arg;
+    int rc = bl_http_begin(exchange, 200, NULL, sizeof much);
+    if (rc < 0) return rc;
+    BL_GROUP(group, group_rc) {
+        group_rc = bl_spawn(group, write_much, exchange);
+        CHECK_OK(bl_settle());
+        CHECK_ERR(bl_http_write(exchange, "a", 1), BL_EBUSY);
+        CHECK_ERR(bl_http_flush(exchange), BL_EBUSY);
+        CHECK_ERR(bl_http_end(exchange, NULL, 0), BL_EBUSY);
+        CHECK_ERR(bl_http_reply(exchange, 200, NULL, NULL, 0), BL_EBUSY);
+        CHECK_ERR(bl_http_upgrade(exchange, "x", &raw), BL_EBUSY);
+    }
+    return group_rc;
+}
+
+TEST(one_task_writes_at_a_time) {
+    memset(much, 'm', sizeof much);
+    talk_init(&a_talk, write_by_two);
+    talk_begin(&a_talk, 0);
+    talk_send(&a_talk, GET);
+    talk_send_end(&a_talk);
+    CHECK_OK(bl_sleep(SEC(1)));
+    const char *said = talk_hear_all(&a_talk);
+    const char *body = strstr(said, "\r\n\r\n");
+    CHECK(body != NULL);
+    if (body != NULL) {
+        CHECK_MEM(body + 4, strlen(body + 4), much, sizeof much);
+    }
+    CHECK_OK(talk_end(&a_talk));
+}
+
+/* One task reads the body while the other answers. */
+static int read_beside(void *arg) {
+    bl_http_exchange *exchange = arg;
+    char bytes[1000];
+    bl_ssize count;
+    do {
+        count = bl_http_body_read(exchange->body, bytes, sizeof bytes);
+    } while (count > 0);
+    return (int)count;
+}
+
+static int read_and_write(bl_http_exchange *exchange, void *arg) {
+    int group_rc = 0;
+    (void)arg;
+    int rc = bl_http_begin(exchange, 200, NULL, sizeof much);
+    if (rc < 0) return rc;
+    BL_GROUP(group, group_rc) {
+        group_rc = bl_spawn(group, write_much, exchange);
+        if (group_rc == 0) group_rc = bl_spawn(group, read_beside, exchange);
+    }
+    return group_rc;
+}
+
+TEST(one_task_may_read_while_another_writes) {
+    memset(much, 'm', sizeof much);
+    talk_init(&a_talk, read_and_write);
+    talk_begin(&a_talk, 0);
+    talk_send(&a_talk,
+              "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    CHECK_OK(bl_settle());
+    talk_send_bytes(&a_talk, much, 50000);
+    CHECK_OK(bl_sleep(SEC(1)));
+    talk_send_bytes(&a_talk, much, 50000);
+    talk_send_end(&a_talk);
+    CHECK_GT(strlen(talk_hear_all(&a_talk)), sizeof much);
+    CHECK_OK(talk_end(&a_talk));
+}
+
 /* The peer takes nothing for a while; what was gathered is not lost. */
 static int flush_twice(bl_http_exchange *exchange, void *arg) {
     (void)arg;

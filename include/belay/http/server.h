@@ -33,7 +33,8 @@ BL_BEGIN_DECLS
 struct bl__http_connection;
 
 /*
- * One request, and the answer to it.  The texts are the request's, valid until
+ * One request, and the answer to it.  One task at a time may answer, and one may
+ * read the body, as long as the handler lasts.  The texts are the request's, valid until
  * the handler returns; what is encoded in them is left so (bl_http_decode).
  */
 typedef struct bl_http_exchange {
@@ -103,7 +104,8 @@ typedef struct bl_http_options {
     uint32_t fields_max;     /* default 100 */
     uint64_t body_bytes_max; /* default 1 MiB; see bl_http_limit_body */
     bl_ns idle_ns_max;       /* between requests; default 60 s */
-    bl_ns head_ns_max;       /* from its first byte; default 10 s */
+    bl_ns head_ns_max;       /* from its first byte, and before the first
+                              * request; default 10 s */
     bl_ns body_ns_max;       /* default 30 s */
     bl_ns write_ns_max;      /* default 30 s */
     uint32_t rate_min;       /* bytes per second; default 240 */
@@ -288,6 +290,7 @@ int bl_http_begin(bl_http_exchange *exchange, int status, const char *type,
  *   BL_EINVAL     data is NULL with bytes > 0
  *   BL_EMISUSE    no answer has begun, or it has ended; nothing was added
  *   BL_EMSGSIZE   that is more than the length; nothing was added
+ *   BL_EBUSY      another task is answering; nothing was added
  *   BL_ETIMEDOUT  the peer takes it too slowly
  *   BL_ECANCELED  an enclosing scope was cancelled
  *
@@ -305,6 +308,7 @@ int bl_http_write(bl_http_exchange *exchange, const void *data, size_t bytes);
  *   BL_ETIMEDOUT  the peer takes it too slowly
  *   BL_ECANCELED  an enclosing scope was cancelled
  *   BL_EMISUSE    the answer was cut off before
+ *   BL_EBUSY      another task is answering
  *
  * Any other code is one of bl_stream_write_all's.
  */
