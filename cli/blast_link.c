@@ -34,7 +34,6 @@ int blast_link_open(struct blast_link *link, struct blast_reply *reply) {
     }
 #endif
     link->stream = stream;
-    link->was_used = false;
     link->is_refused = false;
     link->worker->tally.opened++;
     return 0;
@@ -53,14 +52,14 @@ static bool is_end_of_connection(int rc, const struct blast_reply *reply) {
 }
 
 static int talk(struct blast_link *link, struct blast_reply *reply) {
-    bool was_used = link->stream != NULL && link->was_used;
+    bool was_idle = link->stream != NULL;
 
-    if (link->stream == NULL) {
+    if (!was_idle) {
         int rc = blast_link_open(link, reply);
         if (rc < 0) return rc;
     }
     int rc = link->load->wire->talk(link, reply);
-    if (rc >= 0 || !was_used || reply->bytes_received > 0) return rc;
+    if (rc >= 0 || !was_idle || reply->bytes_received > 0) return rc;
     if (!is_end_of_connection(rc, reply)) return rc;
 
     link->worker->tally.reopened++;
@@ -77,7 +76,6 @@ static int conclude(struct blast_link *link, int rc,
         blast_link_drop(link);
         return rc;
     }
-    link->was_used = true;
     if (!reply->is_last && !link->load->options->is_fresh) return 0;
     bl_stream *stream = link->stream;
     link->stream = NULL;

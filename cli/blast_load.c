@@ -19,7 +19,7 @@
 enum {
     OPENINGS = 64,     /* a worker's connections that open at once */
     LEAD_NS = 2000000, /* from `go` to the first request of a schedule */
-    GRACE_MIN_NS = 1000000000,
+    GRACE_MIN_NS = 1000000000,  /* for requests that are late at the end */
     REFUSED_PAUSE_NS = 10000000 /* between attempts, where no rate sets them */
 };
 
@@ -58,7 +58,6 @@ static int open_early(struct blast_link *link) {
     if (rc == BL_ECANCELED) return rc;
     if (rc < 0) {
         /* It tries again when it has a request; then a failure counts. */
-        atomic_store(&load->refused_phase, (int)reply.phase);
         atomic_store(&load->refusal, rc);
         bl_error_handled();
         return 0;
@@ -218,9 +217,12 @@ int blast_load_work(struct blast_load *load, uint32_t index) {
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     int rc = bl_sem_init(&worker->openings, OPENINGS, 0);
     if (rc == 0) rc = bl_future_init(&worker->go);
-    if (rc < 0) return rc;
-    if (load->options->workers > 1) rc = bl_future_share(&worker->go);
-    if (rc == 0) rc = run_links(worker);
+    if (rc == 0 && load->options->workers > 1) {
+        rc = bl_future_share(&worker->go);
+    }
+    if (rc < 0) abort(); /* all of it is ours, and a loop runs here */
+
+    rc = run_links(worker);
     bl_future_done(&worker->go);
     if (rc == 0 && atomic_load(&load->opened) == 0) {
         return atomic_load(&load->refusal);

@@ -55,7 +55,6 @@ struct blast_link {
     struct blast_load *load;
     const bl_addr *from;   /* our address; NULL: any */
     bl_stream *stream;     /* NULL: it is to be opened */
-    bool was_used;         /* an answer came over it */
     bool is_refused;       /* the last attempt to open it has failed */
     unsigned char *buffer; /* of BLAST_BUFFER_BYTES, for what is read */
 };
@@ -102,7 +101,6 @@ struct blast_load {
     _Atomic uint32_t missing; /* connections that have not arrived yet */
     _Atomic uint32_t opened;  /* of those that have */
     _Atomic int refusal;      /* why the last that failed has, a code */
-    _Atomic int refused_phase;
 };
 
 /*

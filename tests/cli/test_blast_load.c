@@ -21,6 +21,7 @@ struct house {
     bl_ns stall_to;   /* to here */
     bl_ns pause;      /* before each answer */
     int answers_max;  /* of one connection, then it closes; 0: no limit */
+    int deaf_count;   /* so many connections are closed at once */
     int cut_at;       /* this answer, from 1, is only begun; 0: none is */
     bool is_wrong;    /* it sends other bytes back */
     bool is_bulk;     /* it sends back whatever comes, and stops for it */
@@ -64,6 +65,10 @@ static int serve_one(bl_connection *connection) {
     struct house *house = connection->arg;
     char bytes[5];
 
+    if (house->connections < house->deaf_count) {
+        house->connections++;
+        return 0;
+    }
     if (house->is_bulk) return serve_bulk(connection);
 
     house->connections++;
@@ -274,6 +279,24 @@ TEST(connections_closed_while_idle_are_opened_anew, (visit)) {
     CHECK_EQ(visit->tally.failed, 0);
     CHECK_GE(visit->tally.reopened, 4);
     CHECK_EQ(visit->tally.opened, 2 + visit->tally.reopened);
+}
+
+TEST(connections_that_were_never_used_are_opened_anew_too, (visit)) {
+    visit->house.deaf_count = 4;
+    visit->options.count = 8;
+    CHECK_OK(run(visit));
+    CHECK_EQ(visit->tally.answered, 8);
+    CHECK_EQ(visit->tally.reopened, 4);
+}
+
+TEST(a_new_connection_that_is_closed_at_once_is_a_failure, (visit)) {
+    visit->house.deaf_count = 8;
+    visit->options.is_fresh = true;
+    visit->options.count = 10;
+    CHECK_OK(run(visit));
+    CHECK_EQ(visit->tally.answered, 2);
+    CHECK_EQ(visit->tally.failed, 8);
+    CHECK_EQ(visit->tally.reopened, 0);
 }
 
 TEST(an_answer_that_ends_early_is_a_failure_once, (visit), .tags = "bulky") {
