@@ -18,6 +18,7 @@ import shutil
 import signal
 import socket
 import socketserver
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -144,8 +145,11 @@ class FetchCase(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
-    def serve(self, handler=Files, **settings):
+    def serve(self, handler=Files, context=None, **settings):
         server = Server(("127.0.0.1", 0), handler)
+        if context:
+            server.socket = context.wrap_socket(server.socket,
+                                                server_side=True)
         server.state = State(**settings)
         server.handle_error = lambda request, peer: None
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -159,10 +163,11 @@ class FetchCase(unittest.TestCase):
         self.state = server.state
         return f"http://127.0.0.1:{server.server_address[1]}"
 
-    def fetch(self, *arguments):
+    def fetch(self, *arguments, **variables):
         return subprocess.run([PROGRAM, "fetch", *arguments],
                               capture_output=True, text=True, timeout=60,
-                              cwd=self.folder, env=environment())
+                              cwd=self.folder,
+                              env={**environment(), **variables})
 
     def start(self, *arguments, **options):
         return subprocess.Popen([PROGRAM, "fetch", *arguments],
@@ -443,6 +448,40 @@ class Screen(FetchCase):
                 text += piece
         os.close(master)
         self.assertEqual(text, b"")
+
+
+class Ways(FetchCase):
+    def test_through_a_proxy(self):
+        url = self.serve()
+        done = self.fetch("http://far.invalid/f", http_proxy=url)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.state.asked[0][0], "http://far.invalid/f")
+        self.assertEqual(self.state.asked[0][1]["Host"], "far.invalid")
+        done = self.fetch(url + "/g", http_proxy="http://127.0.0.1:1",
+                          no_proxy="127.0.0.0/8")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    @unittest.skipIf("without TLS" in HELP.stdout, "built without TLS")
+    @unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+    def test_tls(self):
+        cert, key = self.folder + "/cert.pem", self.folder + "/key.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+             "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=IP:127.0.0.1", "-out", cert, "-keyout", key],
+            check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        url = self.serve(context=context).replace("http:", "https:")
+        done = self.fetch(url + "/f")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("belay fetch: " + url, done.stderr)
+        self.assertEqual(self.state.asked, [])
+        for trust in (["-k"], ["--roots", cert]):
+            done = self.fetch(*trust, "-o", "f", url + "/")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(self.content("f"), DATA)
 
 
 class OtherServers(FetchCase):

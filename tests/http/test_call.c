@@ -728,6 +728,26 @@ TEST(only_what_was_read_to_its_end_is_used_again, .tags = "order") {
                          false));
 }
 
+TEST(closing_never_waits) {
+    static const char *const replies[] = {
+        OK_HI, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhi"
+    };
+    BL_GROUP_SCOPED(group);
+    for (int i = 0; i < 2; i++) {
+        bl_http_call *call;
+        wires = (struct wires){ .reply = replies[i],
+                                .reply_bytes = strlen(replies[i]),
+                                .group = &group };
+        bl_http_client *client = plain_client();
+        REQUIRE_OK(bl_http_call_open(client, "GET", "http://a/x", NULL, &call));
+        CHECK_NO_CHECKPOINTS {
+            bl_http_call_close(call);
+            bl_http_client_close(client);
+        }
+    }
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
 TEST(a_connection_may_be_asked_not_to_be_kept) {
     static const bl_test_step steps[] = {
         T_EXPECT("GET /x HTTP/1.1\r\nHost: a\r\nAccept-Encoding: identity\r\n"
