@@ -2,8 +2,8 @@
 /*
  * tests/tls/test_stream.c - bytes, ends, cancellation and keys
  *
- * Rigid are those in which one task waits for what another one sends: were that
- * one cancelled, it would wait for ever.
+ * Rigid are those in which one end waits for what the other one sends: did that
+ * one fail, it would wait for ever.
  *
  *     Legs: sweep
  */
@@ -67,7 +67,7 @@ TEST(much_goes_both_ways_at_once, (carrier), .tags = "rigid") {
     pair_abort(&pair);
 }
 
-TEST(parts_are_written_and_filled_in_order) {
+TEST(parts_are_written_and_filled_in_order, .tags = "rigid") {
     struct tls_pair pair;
     char first[3];
     char second[40];
@@ -108,7 +108,7 @@ TEST(a_peer_that_does_not_read_makes_its_writer_wait, .tags = "rigid") {
     pair_abort(&pair);
 }
 
-TEST(a_file_is_sent_encrypted) {
+TEST(a_file_is_sent_encrypted, .tags = "rigid") {
     struct tls_pair pair;
     fill_much();
     int file = plain_file();
@@ -129,7 +129,7 @@ TEST(a_file_is_sent_encrypted) {
 
 /* ---- ends -------------------------------------------------------------- */
 
-TEST(one_direction_ends_alone, (carrier)) {
+TEST(one_direction_ends_alone, (carrier), .tags = "rigid") {
     struct tls_pair pair;
     char bytes[8];
     pair_open(&pair, (enum tls_carrier)carrier);
@@ -258,7 +258,7 @@ TEST(aborting_sends_its_tasks_away) {
 
 /* ---- cancellation ------------------------------------------------------ */
 
-TEST(a_cancelled_read_has_lost_nothing) {
+TEST(a_cancelled_read_has_lost_nothing, .tags = "rigid") {
     struct tls_pair pair;
     char bytes[8];
     pair_open(&pair, BYTE_BY_BYTE);
@@ -324,7 +324,7 @@ static void check_that_much_comes(struct tls_pair *pair) {
     CHECK(memcmp(got, much, 64 * 1024) == 0);
 }
 
-TEST(what_a_cancelled_write_took_is_sent_by_a_reader) {
+TEST(what_a_cancelled_write_took_is_sent_by_a_reader, .tags = "rigid") {
     struct tls_pair pair;
     char bytes[8];
     fill_much();
@@ -345,8 +345,7 @@ TEST(what_a_cancelled_write_took_is_sent_by_a_reader) {
     size_t left = 5 - (size_t)reads.result;
     CHECK_OK(bl_stream_read_exactly(pair.client.stream, bytes, left, NULL));
 
-    bl_group again;
-    REQUIRE_OK(bl_group_enter(&again));
+    BL_GROUP_SCOPED(again);
     REQUIRE_OK(bl_spawn(&again, stream_op_read, &reads));
     check_that_much_comes(&pair);
     CHECK_OK(bl_stream_shutdown_write(pair.server.stream));
@@ -429,7 +428,7 @@ TEST(keys_change_in_the_middle, (carrier), .tags = "rigid") {
 
 /* ---- records that were changed on the way ------------------------------- */
 
-TEST(a_record_that_was_changed_is_refused, (t_rng)) {
+TEST(a_record_that_was_changed_is_refused, (t_rng), .tags = "bulky") {
     for (int i = 0; i < 50; i++) {
         struct tls_pair pair;
         char bytes[64];
