@@ -33,9 +33,10 @@ BL_BEGIN_DECLS
 struct bl__http_connection;
 
 /*
- * One request, and the answer to it.  One task at a time may answer, and one may
- * read the body, as long as the handler lasts.  The texts are the request's, valid until
- * the handler returns; what is encoded in them is left so (bl_http_decode).
+ * One request, and the answer to it.  One task at a time may answer, and one
+ * may read the body, as long as the handler lasts.  The texts are the
+ * request's, valid until the handler returns; what is encoded in them is left
+ * so (bl_http_decode).
  */
 typedef struct bl_http_exchange {
     bl_http_method method;
