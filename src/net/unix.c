@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "sys/seam.h"
 
 enum {
     UNIX_KERNEL_FDS_MAX = 253 /* SCM_MAX_FD */
@@ -69,10 +70,12 @@ static bl_ssize unix_try_send(bl_stream *stream, const void *data, size_t bytes,
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(count * sizeof(int));
     memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+    int fd = bl_stream_fd(stream);
     ssize_t moved;
     do {
-        moved = sendmsg(bl_stream_fd(stream), &message,
-                        MSG_DONTWAIT | MSG_NOSIGNAL);
+        moved = -1;
+        if (bl__sys_fails(BL_IO_WRITE, fd, &part.iov_len)) continue;
+        moved = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (moved < 0 && errno == EINTR);
     return moved >= 0 ? moved : unix_error();
 }
@@ -120,10 +123,12 @@ static bl_ssize unix_try_recv(bl_stream *stream, void *buffer, size_t bytes,
         .msg_control = &control,
         .msg_controllen = sizeof control,
     };
+    int fd = bl_stream_fd(stream);
     ssize_t moved;
     do {
-        moved = recvmsg(bl_stream_fd(stream), &message,
-                        MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        moved = -1;
+        if (bl__sys_fails(BL_IO_READ, fd, &part.iov_len)) continue;
+        moved = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (moved < 0 && errno == EINTR);
     if (moved < 0) return unix_error();
 
