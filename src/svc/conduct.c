@@ -399,6 +399,8 @@ static void app_look_at_phase(bl_app *app) {
     if (app->phase == BL__APP_STARTING && app_is_up(app)) {
         app->phase = BL__APP_UP;
         bl_event_set(&app->came_up);
+        bl__app_log(app, "%s is ready after %.2f s", app->name,
+                    (double)(bl_now() - app->began) / 1e9);
         bl__manager_phase(app);
     }
     if (bl__app_alive_count(app) > 0) return;

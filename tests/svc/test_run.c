@@ -420,7 +420,7 @@ TEST(quit_prints_the_tasks_and_goes_on, .no_loop = true) {
     struct play play = { .db = { .name = "db" } };
     struct daemon d;
     launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    await(&d, "app is ready after ");
     kill(d.pid, SIGQUIT);
     await(&d, "app up ready 2/2 ready");
     await(&d, "app: its tasks");
