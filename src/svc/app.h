@@ -67,6 +67,7 @@ enum bl__app_phase {
 };
 
 enum {
+    BL__APP_LATE = 124, /* the exit status of a stop that took too long */
     BL__APP_NAME = 32,
     BL__APP_TEXT = 256,
     BL__APP_LINE = 512
@@ -164,7 +165,8 @@ void bl__monitor_close(bl_app *app);
  * real time `when`. */
 void bl__monitor_expect_end(bl_app *app, bl_ns when, int status);
 /* Ends the process: by SIGINT if `status` says so, and else with it. */
-__attribute__((noreturn)) void bl__monitor_exit(bl_app *app, int status);
+__attribute__((noreturn)) void bl__monitor_exit(bl_app *app, int status,
+                                                bl_ns began);
 
 /* listen.c: closes the sockets that are kept */
 void bl__app_forget_sockets(bl_app *app);

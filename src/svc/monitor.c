@@ -84,9 +84,9 @@ struct bl__monitor {
 
 /* ---- the end of the process ---------------------------------------------- */
 
-void bl__monitor_exit(bl_app *app, int status) {
+void bl__monitor_exit(bl_app *app, int status, bl_ns began) {
     bl__app_log(app, "forced exit %d after %.1f s", status,
-                (double)(bl_now_real() - app->began_real) / 1e9);
+                (double)(bl_now_real() - began) / 1e9);
     if (status == 128 + SIGINT) {
         sigset_t interrupt;
         sigemptyset(&interrupt);
@@ -131,13 +131,18 @@ static void monitor_poke(struct bl__monitor *monitor) {
                           monitor);
 }
 
-void bl__monitor_expect_end(bl_app *app, bl_ns when, int status) {
-    struct bl__monitor *monitor = app->monitor;
+static void monitor_expect_end(struct bl__monitor *monitor, bl_ns when,
+                               int status) {
     when = bl_ns_add(when, monitor_end_spare);
-    if (monitor == NULL || when >= atomic_load(&monitor->end_at)) return;
+    if (when >= atomic_load(&monitor->end_at)) return;
     atomic_store(&monitor->end_status, status);
     atomic_store(&monitor->end_at, when);
-    monitor_poke(monitor);
+}
+
+void bl__monitor_expect_end(bl_app *app, bl_ns when, int status) {
+    if (app->monitor == NULL) return;
+    monitor_expect_end(app->monitor, when, status);
+    monitor_poke(app->monitor);
 }
 
 /* ---- printing the tasks -------------------------------------------------- */
@@ -230,14 +235,14 @@ static void monitor_hear_stop(struct bl__monitor *monitor, int number) {
     if (is_echo) return;
     level++;
     if (level == 1) {
-        bl__monitor_expect_end(app, bl_ns_add(now, app->options.stop_deadline),
-                               124);
+        monitor_expect_end(monitor, bl_ns_add(now, app->options.stop_deadline),
+                           BL__APP_LATE);
     }
     if (level == 2) {
-        bl__monitor_expect_end(app, bl_ns_add(now, app->options.force_grace),
-                               128 + number);
+        monitor_expect_end(monitor, bl_ns_add(now, app->options.force_grace),
+                           128 + number);
     }
-    if (level > 2) bl__monitor_exit(app, 128 + number);
+    if (level > 2) bl__monitor_exit(app, 128 + number, monitor->first_at);
     atomic_store(&monitor->number, number);
     atomic_store(&monitor->level, level);
     monitor_tell_app(monitor);
@@ -262,7 +267,8 @@ static int monitor_listen(struct bl__monitor *monitor, bl_signals *signals) {
         if (end_at != BL_FOREVER) left = end_at - bl_now();
         if (left <= 0) {
             monitor_print_blocked(monitor);
-            bl__monitor_exit(monitor->app, atomic_load(&monitor->end_status));
+            bl__monitor_exit(monitor->app, atomic_load(&monitor->end_status),
+                             monitor->first_at);
         }
         bl_branch branches[] = { bl_on_event(&monitor->poked),
                                  bl_on_signal(signals, &event),
@@ -324,6 +330,7 @@ int bl__monitor_open(bl_app *app) {
     monitor->app = app;
     monitor->loop = bl_loop_running();
     monitor->loop_thread = (pid_t)syscall(SYS_gettid);
+    monitor->first_at = bl_now_real(); /* unless a signal comes */
     atomic_store(&monitor->end_at, BL_FOREVER);
     bl_event_init(&monitor->poked);
     sem_init(&monitor->opened, 0, 0);

@@ -21,7 +21,6 @@
 
 enum {
     STATUS_FAILED = 1,
-    STATUS_LATE = 124,
     STATUS_SIGNAL = 128
 };
 
@@ -69,7 +68,7 @@ static int run_reloader(void *arg) {
 static int run_status(const bl_app *app) {
     if (app->forced_signal > 0) return STATUS_SIGNAL + app->forced_signal;
     if (app->rc < 0) return STATUS_FAILED;
-    return app->was_abandoned ? STATUS_LATE : 0;
+    return app->was_abandoned ? BL__APP_LATE : 0;
 }
 
 static const char *run_error_text(const bl_error *error, int rc) {
@@ -87,7 +86,9 @@ static int run_services(bl_app *app, bl_group *group) {
     if (rc == 0) rc = bl_app_wait(app);
     bl_error_handled(); /* the app keeps it */
     bl_ns lasted = bl_now() - app->began;
-    if (app->was_abandoned) bl__monitor_exit(app, run_status(app));
+    if (app->was_abandoned) {
+        bl__monitor_exit(app, run_status(app), app->began_real);
+    }
     if (app->rc < 0) {
         bl__app_log(app, "%s failed: %s", app->name,
                     run_error_text(app->error, app->rc));
@@ -159,6 +160,8 @@ int bl_app_run(bl_app *app) {
         return STATUS_FAILED;
     }
     int status = run_status(app);
-    if (status == STATUS_SIGNAL + SIGINT) bl__monitor_exit(app, status);
+    if (status == STATUS_SIGNAL + SIGINT) {
+        bl__monitor_exit(app, status, app->began_real);
+    }
     return status;
 }

@@ -665,16 +665,18 @@ TEST(with_its_output_closed_or_full_it_still_stops, .no_loop = true) {
 TEST(stopped_for_a_while_it_goes_on, .no_loop = true) {
     struct play play = { .web = { .stop_time = MS(50) } };
     struct daemon d;
-    int status;
+    int how;
     launch(&d, perform, &play);
     await(&d, "web  RUNNING");
     kill(d.pid, SIGSTOP);
-    REQUIRE(waitpid(d.pid, &status, WUNTRACED) == d.pid);
-    REQUIRE(WIFSTOPPED(status));
+    REQUIRE(waitpid(d.pid, &how, WUNTRACED) == d.pid);
+    REQUIRE(WIFSTOPPED(how));
     kill(d.pid, SIGTERM);
     pause_ms(700);
     kill(d.pid, SIGCONT);
-    CHECK_EQ(end(&d), 0);
+    int status = end(&d);
+    T_INFO("said: %s", d.text);
+    CHECK_EQ(status, 0);
     CHECK_CONTAINS(d.text, "web  STOPPED");
 }
 
