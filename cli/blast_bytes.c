@@ -122,10 +122,11 @@ static int talk_both_ways(struct blast_link *link, struct blast_reply *reply) {
         if (received < 0) bl_group_cancel(group);
     }
     reply->bytes_sent += sending.done;
-    if (rc < 0) return rc;
-    if (received < 0) return received;
+    bool is_sent = sending.done == link->load->request_bytes;
+    if (rc < 0 && is_sent) return rc;
+    if (rc == 0 && received < 0) return received;
     reply->phase = BLAST_SEND;
-    return sending.rc;
+    return rc < 0 ? rc : sending.rc;
 }
 
 static int talk(struct blast_link *link, struct blast_reply *reply) {

@@ -16,6 +16,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import socketserver
@@ -109,6 +110,15 @@ class Mute(socketserver.BaseRequestHandler):
     def handle(self):
         while self.request.recv(65536):
             pass
+
+
+class Deaf(socketserver.BaseRequestHandler):
+    """Reads nothing until the peer goes."""
+
+    def handle(self):
+        poll = select.poll()
+        poll.register(self.request, select.POLLRDHUP)
+        poll.poll(30000)
 
 
 class Slow(socketserver.BaseRequestHandler):
@@ -309,6 +319,13 @@ class Failures(unittest.TestCase):
                          {("receive", "BL_ETIMEDOUT"): 4})
         self.assertEqual(report["latency_ns"]["count"], 4)
         self.assertGreaterEqual(report["latency_ns"]["min"], 200e6)
+
+    def test_a_body_that_nobody_reads(self):
+        with serving(Deaf) as address:
+            status, report = measured("-N", "2", "-c", "2", "-t", "300ms",
+                                      "-s", "64M", url_of(address))
+        self.assertEqual(status, 1)
+        self.assertEqual(self.errors(report), {("send", "BL_ETIMEDOUT"): 2})
 
     def test_failures_may_be_allowed(self):
         with serving(Half) as address:
