@@ -355,10 +355,9 @@ typedef struct bl_http_raw {
  *   BL_EPROTO     the peer has not asked for an upgrade; or it still sends a
  *                 body
  *   BL_EMISUSE    the answer has begun
- *   BL_ETIMEDOUT  the peer takes it too slowly
  *   BL_ECANCELED  an enclosing scope was cancelled
  *
- * Any other code is one of bl_stream_write_all's.
+ * Any other code is one of bl_http_flush's.
  */
 BL_MAY_WAIT
 int bl_http_upgrade(bl_http_exchange *exchange, const char *protocol,
