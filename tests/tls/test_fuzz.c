@@ -319,6 +319,88 @@ FUZZ(a_man_in_the_middle, .corpus = "corpus/middle", .max_len = 64) {
     pair_abort(&pair);
 }
 
+/* ---- slowly, and not to the end ------------------------------------------ */
+
+/* Passes on what comes, a byte at a time, up to a limit, and then ends. */
+struct drip {
+    bl_stream *from;
+    bl_stream *to;
+    bl_ns pause;
+    size_t *left; /* both directions together */
+};
+
+static int drip_run(void *arg) {
+    const struct drip *drip = arg;
+    char byte;
+    int rc = 0;
+    while (rc == 0 && *drip->left > 0) {
+        bl_ssize count = bl_stream_read(drip->from, &byte, 1);
+        if (count <= 0) break;
+        --*drip->left;
+        if (drip->pause > 0) rc = bl_sleep(drip->pause);
+        if (rc == 0) rc = bl_stream_write_all(drip->to, &byte, 1, NULL);
+    }
+    BL_IGNORE(bl_stream_shutdown_write(drip->to)); /* it may be gone */
+    bl_error_handled();
+    return bl_is_cancelled() ? BL_ECANCELED : 0;
+}
+
+/* A conversation through two of them.  Returns how many bytes it took. */
+static size_t converse_slowly(struct tls_pair *pair, bl_ns pause,
+                              size_t limit) {
+    bl_stream *other[2];
+    size_t left = limit;
+    pair_connect(pair, OVER_MEMORY);
+    REQUIRE_OK(bl_mem_pair(0, other));
+    bl_stream *near = pair->ends[1];
+    pair->server.under = other[1];
+    struct drip drips[2] = { { near, other[0], pause, &left },
+                             { other[0], near, pause, &left } };
+    struct side sides[2] = { { &pair->client, false },
+                             { &pair->server, true } };
+    BL_GROUP_SCOPED(group);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE_OK(bl_spawn_daemon(&group, drip_run, &drips[i]));
+        REQUIRE_OK(bl_spawn(&group, side_run, &sides[i]));
+    }
+    CHECK_OK(bl_group_exit(&group, 0));
+    bl_stream_abort(near);
+    bl_stream_abort(other[0]);
+    return limit - left;
+}
+
+TEST(a_conversation_that_ends_at_any_byte) {
+    struct tls_pair pair;
+    pair_quietly(&pair);
+    pair_drop_streams(&pair);
+    size_t first = converse_slowly(&pair, 0, SIZE_MAX);
+    size_t whole = converse_slowly(&pair, 0, SIZE_MAX);
+    CHECK_LT(whole, first); /* it was resumed, and some of those below are */
+    CHECK(pair.client.rc == 0 && pair.server.rc == 0);
+    for (size_t limit = 0; limit < whole; limit += 7) {
+        converse_slowly(&pair, 0, limit);
+        CHECK(pair.client.rc < 0 || pair.server.rc < 0);
+    }
+    pair_abort(&pair);
+}
+
+/* It is fast enough for some: what they do not wait for, deadlines end. */
+TEST(a_byte_a_second_is_ended_by_a_deadline) {
+    struct tls_pair pair;
+    pair_quietly(&pair);
+    pair_drop_streams(&pair);
+    bl_ns began = bl_now();
+    converse_slowly(&pair, MS(1), SIZE_MAX);
+    CHECK(pair.client.rc == 0 && pair.server.rc == 0);
+    CHECK_LT(bl_now() - began, SEC(10));
+    began = bl_now();
+    converse_slowly(&pair, SEC(1), SIZE_MAX);
+    CHECK_ERR(pair.client.rc, BL_ETIMEDOUT);
+    CHECK_ERR(pair.server.rc, BL_ETIMEDOUT);
+    CHECK_EQ(bl_now() - began, SEC(10));
+    pair_abort(&pair);
+}
+
 /* ---- many of all kinds, in one process ----------------------------------- */
 
 PARAM(int, is_old, 0, 1);
