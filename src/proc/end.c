@@ -268,14 +268,14 @@ static bool process_is_over(const bl_process *process) {
 
 /* ---- closing ----------------------------------------------------------- */
 
-/* Waits until it is over, for `limit` at most. */
+/* Waits until it is over, for `limit` at most.  A checkpoint may let others
+ * run, so it is looked at behind that. */
 static int process_await(bl_process *process, bl_ns limit) {
     bl_scope scope;
     bl_waiter waiter;
-    if (process_is_over(process)) return 0;
     bl_scope_enter_move_on(&scope, limit);
     int rc = bl_checkpoint();
-    if (rc == 0) {
+    if (rc == 0 && !process_is_over(process)) {
         rc = bl_waitq_wait(&process->closers, &waiter, "end of a process",
                            process);
     }

@@ -38,6 +38,7 @@ struct run_pump {
     size_t room;
     size_t bytes_max;
     int rc;
+    bool is_cut; /* it was cancelled */
 };
 
 struct run {
@@ -52,12 +53,16 @@ struct run {
 
 /* ---- the three streams ------------------------------------------------- */
 
-/* The first failure ends the others; that of a cancelled pump is none. */
+/* The first failure ends the others.  Who was cancelled has not moved all, and
+ * must not pass for one that has, if the rest goes well. */
 static int run_pump_done(struct run_pump *pump, bl_ssize rc) {
     bl_stream_abort(pump->stream);
     pump->stream = NULL;
     if (rc >= 0) return 0;
-    if (rc == BL_ECANCELED) return BL_ECANCELED;
+    if (rc == BL_ECANCELED) {
+        pump->is_cut = true;
+        return BL_ECANCELED;
+    }
     pump->rc = (int)rc;
     bl_group_cancel_because(pump->group, "a stream of a program failed");
     return 0;
@@ -154,7 +159,12 @@ static int run_first_failure(const struct run *run, const char *program) {
                           program);
         }
     }
-    return run->close_rc;
+    if (run->close_rc < 0) return run->close_rc;
+    for (int i = 0; i < 3; i++) {
+        if (!pumps[i]->is_cut) continue;
+        return BL_ERR(BL_EIO, "the %s of %s was cut off", names[i], program);
+    }
+    return 0;
 }
 
 static void run_free(struct run *run) {

@@ -449,7 +449,7 @@ TEST(a_program_can_be_sent_a_signal, (reach), REAL) {
     CHECK_OK(bl_process_close(process));
 }
 
-TEST(a_group_can_be_sent_a_signal, (reach), REAL) {
+TEST(a_group_can_be_sent_a_signal, (reach), REAL, .tags = "rigid") {
     bl_process_options options = program_options();
     options.reach = reach;
     bl_process *process =

@@ -2,7 +2,7 @@
 /*
  * tests/proc/test_run.c - a program from its start to its end
  *
- *     Legs: threads
+ *     Legs: threads sweep
  */
 #include <belay/test.h>
 

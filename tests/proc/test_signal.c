@@ -6,7 +6,7 @@
  * and is in the subscription; what other threads raise comes by the loop.
  * Bodies that change what a signal does to the process run in a forked child.
  *
- *     Legs: threads sweep valgrind
+ *     Legs: threads sweep
  */
 #include <belay/test.h>
 

@@ -25,9 +25,9 @@ TEST(a_conversation_by_pipes, (reach), REAL) {
     options.in.kind = BL_STDIO_PIPE;
     bl_process *process = start_script(
         "while read word; do echo \"<$word>\"; done; echo end", &options);
-    CHECK_OK(bl_stream_write_all(bl_process_in(process), "one\n", 4, NULL));
+    REQUIRE_OK(bl_stream_write_all(bl_process_in(process), "one\n", 4, NULL));
     CHECK_STR(read_line_of(process), "<one>");
-    CHECK_OK(bl_stream_write_all(bl_process_in(process), "two\n", 4, NULL));
+    REQUIRE_OK(bl_stream_write_all(bl_process_in(process), "two\n", 4, NULL));
     CHECK_STR(read_line_of(process), "<two>");
     bl_process_close_in(process);
     CHECK(bl_process_in(process) == NULL);
@@ -91,7 +91,7 @@ static bl_process_options with_terminal(bl_process_reach reach) {
     };
 }
 
-TEST(a_program_can_have_a_terminal, (reach), REAL) {
+TEST(a_program_can_have_a_terminal, (reach), REAL, .tags = "rigid") {
     bl_process_options options = with_terminal(reach);
     options.rows = 33;
     options.columns = 111;
