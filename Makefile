@@ -47,7 +47,7 @@ test: need-test ## build and run everything (LEGS="release asan", V=1)
 soak: need-test ## the tests 1,000 times in a row, until one fails (RUNS=10)
 	@$(PYTHON) tools/run_tests --repeat $(RUNS)
 
-load: need-build ## 20,000 idle connections, 1,000,000 opened and closed
+load: need-build need-check ## 20,000 idle connections, 1,000,000 opened and closed
 	@$(call configure,release)
 	@$(call compile,release)
 	@$(PYTHON) tests/load/test_load.py --full
