@@ -139,10 +139,9 @@ enum {
 static int reads_file(void *arg) {
     char byte;
     struct iovec part = { &byte, 1 };
-    struct bl__op op = { .code = BL__OP_READ,
-                         .fd = *(int *)arg,
-                         .parts = &part,
-                         .part_count = 1 };
+    struct bl__op op = {
+        .code = BL__OP_READ, .fd = *(int *)arg, .parts = &part, .part_count = 1
+    };
     int rc = bl_checkpoint();
     if (rc < 0) return rc;
     bl_ssize result = bl__file_call(&op);

@@ -248,7 +248,8 @@ TEST(addresses_are_those_that_dig_hears, (t_tmpdir, server),
         int family;
         int count;
     } questions[] = {
-        { "one.test", "A", AF_INET, 1 },      { "both.test", "A", AF_INET, 1 },
+        { "one.test", "A", AF_INET, 1 },
+        { "both.test", "A", AF_INET, 1 },
         { "many.test", "A", AF_INET, MANY }, /* by TCP, in the end */
     };
     static struct lines ours;
