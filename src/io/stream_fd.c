@@ -180,6 +180,17 @@ static int socket_shutdown_write(void *self) {
 
 /* ---- pipes ------------------------------------------------------------- */
 
+/* The read may have come before the loop's report, so the system is asked.
+ * Leaves errno as it is. */
+static bool pipe_has_hung_up(const struct fd_stream *self) {
+    struct pollfd item = { .fd = self->fds[BL__READING], .events = POLLIN };
+    int saved_errno = errno;
+    bool has_hung_up = self->has_hung_up;
+    if (poll(&item, 1, 0) > 0 && (item.revents & POLLHUP)) has_hung_up = true;
+    errno = saved_errno;
+    return has_hung_up;
+}
+
 static bl_ssize pipe_read(void *context, const struct iovec *parts, int count) {
     struct fd_stream *self = context;
     if (self->fds[BL__READING] < 0) return 0;
@@ -192,7 +203,7 @@ static bl_ssize pipe_read(void *context, const struct iovec *parts, int count) {
                 return moved;
             }
             /* What a terminal says once its other side is closed. */
-            if (errno == EIO && self->has_hung_up) return 0;
+            if (errno == EIO && pipe_has_hung_up(self)) return 0;
             if (errno != EAGAIN) return bl__fd_error();
             self->ready &= ~(unsigned)BL_READABLE;
         }
