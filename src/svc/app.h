@@ -95,6 +95,7 @@ struct bl_app {
     bl_event has_ended;
     bool stop_was_asked; /* before the start, too */
     bool is_forced;
+    bool has_done_all; /* there was nothing left to run */
     bool was_abandoned;
     bool is_reloading;
     int rc; /* the first failure, and its object */

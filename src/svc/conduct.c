@@ -408,6 +408,7 @@ static void app_look_at_phase(bl_app *app) {
     }
     if (bl__app_alive_count(app) > 0) return;
     if (app->phase < BL__APP_STOPPING && !app_wants_anything(app)) {
+        app->has_done_all = true;
         bl_app_begin_stop(app); /* every service has done its work */
     }
     if (app->phase != BL__APP_STOPPING) return;
@@ -519,6 +520,7 @@ int bl_app_start(bl_app *app, bl_group *group) {
     if (app->phase == BL__APP_STOPPING) rc = bl_event_wait(&app->has_ended);
     if (rc < 0) return app_call_off(app);
     rc = app_result(app);
+    if (rc == 0 && app->has_done_all) return 0; /* and has ended already */
     return rc < 0 ? rc : BL_ECANCELED;
 }
 

@@ -258,7 +258,7 @@ static int knock(const struct house *house) {
     return fd;
 }
 
-TEST(what_waits_in_the_queue_is_served_by_a_stop) {
+TEST(what_waits_in_the_queue_is_served_by_a_stop, .tags = "order") {
     struct house house;
     int guests[20];
     BL_GROUP_SCOPED(group);
@@ -299,7 +299,7 @@ TEST(a_full_server_leaves_the_queue_to_its_end) {
         close(guests[i]);
 }
 
-TEST(one_that_has_not_spoken_may_say_its_first_word) {
+TEST(one_that_has_not_spoken_may_say_its_first_word, .tags = "order") {
     struct house house;
     char byte;
     BL_GROUP_SCOPED(group);
@@ -321,7 +321,7 @@ TEST(one_that_has_not_spoken_may_say_its_first_word) {
     CHECK_OK(bl_stream_close(silent));
 }
 
-TEST(a_request_that_comes_with_the_stop_is_served) {
+TEST(a_request_that_comes_with_the_stop_is_served, .tags = "order") {
     struct house house;
     char bytes[5];
     BL_GROUP_SCOPED(group);

@@ -53,7 +53,7 @@ static bl_app_info info_of(const bl_app *app) {
 
 /* ---- start and stop ------------------------------------------------------ */
 
-TEST(dependencies_are_ready_before_and_stopped_after) {
+TEST(dependencies_are_ready_before_and_stopped_after, .tags = "order") {
     struct stage s = { .db = { .start_time = SEC(1), .stop_time = SEC(1) } };
     BL_GROUP_SCOPED(group);
     stage_set(&s);
@@ -125,7 +125,8 @@ TEST(a_service_starts_as_soon_as_its_own_dependencies_are_ready) {
     bl_app_free(app);
 }
 
-TEST(a_failed_start_leaves_dependents_new_and_stops_the_others) {
+TEST(a_failed_start_leaves_dependents_new_and_stops_the_others,
+     .tags = "order") {
     struct stage s = { .db = { .start_time = SEC(2), .start_rc = BL_EIO } };
     struct part other = { .start_time = SEC(1) };
     BL_GROUP_SCOPED(group);
@@ -190,7 +191,7 @@ static int stops_app(void *arg) {
     return 0;
 }
 
-TEST(a_stop_during_the_start_ends_it) {
+TEST(a_stop_during_the_start_ends_it, .tags = "order") {
     struct stage s = { .web = { .start_time = HOUR } };
     BL_GROUP_SCOPED(group);
     stage_set(&s);
@@ -245,7 +246,8 @@ TEST(the_deadline_bounds_the_sum_and_the_last_get_the_rest, (t_log)) {
     bl_app_free(s.app);
 }
 
-TEST(what_ignores_its_cancellation_is_abandoned_and_the_rest_goes_on, (t_log)) {
+TEST(what_ignores_its_cancellation_is_abandoned_and_the_rest_goes_on, (t_log),
+     .tags = "order") {
     struct stage s = { .web = { .ignores_stop = true,
                                 .ignores_cancel = true } };
     (void)t_log;
@@ -318,7 +320,7 @@ TEST(a_forced_stop_gives_up_after_its_grace, (t_log)) {
 
 /* ---- crashes ------------------------------------------------------------- */
 
-TEST(a_crash_takes_dependents_down_first_and_up_last) {
+TEST(a_crash_takes_dependents_down_first_and_up_last, .tags = "order") {
     struct stage s = { .web = { .stop_time = SEC(3) } };
     BL_GROUP_SCOPED(group);
     stage_set(&s);
@@ -376,7 +378,7 @@ TEST(a_crash_of_both_in_one_tick_is_one_cycle) {
     bl_app_free(s.app);
 }
 
-TEST(a_crash_while_dependents_start_begins_both_again) {
+TEST(a_crash_while_dependents_start_begins_both_again, .tags = "order") {
     struct stage s = { .web = { .start_time = SEC(5) } };
     BL_GROUP_SCOPED(group);
     stage_set(&s);
@@ -441,7 +443,7 @@ TEST(one_that_shuts_down_ends_the_app) {
     bl_app_free(s.app);
 }
 
-TEST(one_that_fails_for_good_ends_the_app_in_order) {
+TEST(one_that_fails_for_good_ends_the_app_in_order, .tags = "order") {
     struct stage s = { .web = { .stop_time = SEC(1) } };
     BL_GROUP_SCOPED(group);
     stage_new(&s);
@@ -497,7 +499,7 @@ TEST(nobody_waits_for_an_optional_one_to_be_ready) {
     bl_app_free(s.app);
 }
 
-TEST(those_that_begin_again_together_do) {
+TEST(those_that_begin_again_together_do, .tags = "order") {
     struct stage s = { .admin = { .stop_time = SEC(1) } };
     BL_GROUP_SCOPED(group);
     stage_new(&s);
@@ -557,7 +559,7 @@ TEST(a_stop_ends_the_delay_of_a_restart) {
 
 /* ---- an operator --------------------------------------------------------- */
 
-TEST(a_restart_by_hand_is_ordered_and_not_counted) {
+TEST(a_restart_by_hand_is_ordered_and_not_counted, .tags = "order") {
     struct stage s = { .web = { .stop_time = SEC(1) } };
     BL_GROUP_SCOPED(group);
     stage_set(&s);
@@ -594,7 +596,7 @@ TEST(without_memory_the_start_fails_and_nothing_runs) {
     }
 }
 
-TEST(the_way_down_needs_no_memory) {
+TEST(the_way_down_needs_no_memory, .tags = "order") {
     struct stage s = { .db = { .name = "db" } };
     BL_GROUP_SCOPED(group);
     stage_set(&s);

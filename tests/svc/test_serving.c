@@ -177,7 +177,7 @@ TEST(a_service_that_begins_again_finds_its_queue) {
     bl_app_free(house.app);
 }
 
-TEST(many_connections_end_within_the_budget) {
+TEST(many_connections_end_within_the_budget, .tags = "order") {
     enum {
         MANY = 400
     };
