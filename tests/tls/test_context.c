@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/tls/test_context.c - what contexts are made of, and replaced by
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -188,7 +190,7 @@ TEST(a_reload_is_for_new_connections_alone) {
     config.certificates = own.certificate;
     config.key = own.key;
     CHECK_OK(bl_tls_context_reload(pair.server.context, &config));
-    CHECK_OK(bl_stream_write_all(old.client.stream, "still", 5, NULL));
+    REQUIRE_OK(bl_stream_write_all(old.client.stream, "still", 5, NULL));
     CHECK_OK(bl_stream_read_exactly(old.server.stream, bytes, 5, NULL));
     pair.client.stream = pair.server.stream = NULL;
     CHECK_STR(peer_of_new(&pair), "CN=renewed");
