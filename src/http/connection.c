@@ -172,17 +172,26 @@ static int send_now(bl__http_connection *connection, const void *data,
     return end_wait(connection, &scope, rc);
 }
 
-int bl__http_connection_send(bl__http_connection *connection, const void *data,
-                             size_t bytes) {
-    int rc = bl_lock_acquire(&connection->sending);
-    if (rc < 0) {
-        if (bytes > 0) connection->is_broken = true;
-        return rc;
-    }
-    rc = send_now(connection, data, bytes);
+static int send_and_release(bl__http_connection *connection, const void *data,
+                            size_t bytes) {
+    int rc = send_now(connection, data, bytes);
     int released = bl_lock_release(&connection->sending);
     BL__ASSERT(released == 0);
     return rc;
+}
+
+int bl__http_connection_send(bl__http_connection *connection, const void *data,
+                             size_t bytes) {
+    int rc = bl_lock_acquire(&connection->sending);
+    if (rc == 0) return send_and_release(connection, data, bytes);
+    if (bytes > 0) connection->is_broken = true;
+    return rc;
+}
+
+int bl__http_connection_try_flush(bl__http_connection *connection) {
+    if (connection->output.count == 0) return 0;
+    if (bl_lock_try_acquire(&connection->sending) < 0) return 0;
+    return send_and_release(connection, NULL, 0);
 }
 
 int bl__http_connection_put(bl__http_connection *connection, const void *data,

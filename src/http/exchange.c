@@ -15,7 +15,10 @@
 
 #include "http/server.h"
 
+#define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
+
 enum {
+    CONTINUE_BYTES = sizeof CONTINUE - 1,
     DISCARD_BYTES_MAX = 64 * 1024 /* of a body that nobody wants */
 };
 
@@ -115,9 +118,10 @@ static int read_request(bl__http_connection *connection, size_t count) {
 static int before_waiting(bl_http_body *body) {
     bl__http_connection *connection = body->context;
     /* A task that is answering sends by itself, and is not waited for. */
-    if (bl_lock_is_held(&connection->sending)) return 0;
-    int rc = bl__http_connection_flush(connection);
+    int rc = bl__http_connection_try_flush(connection);
     if (rc < 0 || !connection->head.expects_continue) return rc;
+    const bl__http_output *output = &connection->output;
+    if (output->capacity - output->count < CONTINUE_BYTES) return 0;
     connection->head.expects_continue = false;
     if (connection->reply.stage != BL__HTTP_UNANSWERED) return 0;
     bl__http_put_literal(&connection->output, "HTTP/1.1 100 Continue\r\n\r\n");

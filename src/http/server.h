@@ -110,6 +110,9 @@ static inline int bl__http_connection_flush(bl__http_connection *connection) {
     return bl__http_connection_send(connection, NULL, 0);
 }
 
+/* The same, unless another task is sending: then that is left to it. */
+int bl__http_connection_try_flush(bl__http_connection *connection);
+
 /* Gathers `bytes` of `data`, or sends them if there is no room. */
 int bl__http_connection_put(bl__http_connection *connection, const void *data,
                             size_t bytes);
