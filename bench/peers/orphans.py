@@ -150,7 +150,7 @@ def wait_until(condition, seconds):
     return False
 
 
-def count_orphans(contender, scenario, supervise, folder):
+def count_orphans(contender, scenario, supervise, folder, pause):
     name = f"{VARIABLE}={uuid.uuid4()}"
     up = f"{folder}/up"
     script = f"{folder}/script"
@@ -164,12 +164,12 @@ def count_orphans(contender, scenario, supervise, folder):
     try:
         if not wait_until(lambda: os.path.exists(up), UP_SECONDS):
             sys.exit(f"{contender} did not start the program")
-        time.sleep(1)  # so that it knows itself that the program is up
+        time.sleep(pause)  # so that it knows that the program is up
         if supervisor_process.poll() is None:
             stop(supervisor_process)
         wait_until(lambda: supervisor_process.poll() is not None,
                    STOP_SECONDS)
-        time.sleep(1)
+        time.sleep(pause)
         return sum(map(is_of_program, marked(name.encode())))
     finally:
         supervisor_process.kill()
@@ -193,7 +193,8 @@ def main(arguments):
     if quick and scenario != "own_session":
         scenario = "own_session"
     with tempfile.TemporaryDirectory(prefix="orphans-") as folder:
-        count = count_orphans(contender, scenario, supervise, folder)
+        count = count_orphans(contender, scenario, supervise, folder,
+                              0.2 if quick else 1)
     print(f"{metric}\t{contender}\t{count}\tprocesses")
 
 
