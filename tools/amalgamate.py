@@ -24,7 +24,7 @@ import sys
 import ctext
 
 LAYERS = ("base", "sys", "loop", "task", "sync", "io", "net", "proc", "file",
-          "svc", "inspect")
+          "svc", "app", "inspect")
 
 # Public headers of libraries beyond the core, by their stem.
 BEYOND = {"test", "dns", "tls", "http", "health"}

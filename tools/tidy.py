@@ -36,6 +36,7 @@ PRIVATE = {
     "tls": {"tls", "base"},
     "http": {"http", "base"},
     "svc": {"svc", "base"},
+    "app": {"app", "base"},
     "health": {"health", "base"},
     # Reads what the loop and its tasks are doing; writes nothing there.
     "inspect": {"inspect", "task", "loop", "base"},
@@ -47,7 +48,8 @@ PRIVATE_FILES = {
     "net": {"sys/seam.h",  # its system calls can be made to fail, as io's
             "io/socket.h"},  # a connection is accepted with its options set
     # Likewise; and a broken pipe must not kill who says that it is ready.
-    "svc": {"sys/seam.h", "io/fd.h"},
+    "app": {"sys/seam.h", "io/fd.h",
+            "svc/service.h"},  # the conductor is the keeper of its services
     "test": {"sys/driver.h"},  # the simulated driver implements its table
 }
 
@@ -56,7 +58,7 @@ PRIVATE_FILES = {
 RANK = {name: rank for rank, names in enumerate((
     ("base",), ("sys",), ("loop",), ("task",), ("sync",), ("io",),
     ("net", "proc", "file", "dns", "tls", "http", "inspect"),
-    ("svc", "test"),
+    ("svc", "test"), ("app",),
     ("health",))) for name in names}
 
 # Which layer a public header belongs to, where its name does not say so.
@@ -83,8 +85,8 @@ HEADER_LAYER = {
     "process": "proc",
     "signal": "proc",  # a stream of events; the handler itself is sys's
     "service": "svc",
-    "notify": "svc",
-    "app": "svc",
+    "notify": "app",
+    "app": "app",
     "supervise": "svc",
 }
 

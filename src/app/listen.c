@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/listen.c - sockets that outlive the services that listen
+ * app/listen.c - sockets that outlive the services that listen
  *
  * Closing the last descriptor of a socket that listens resets all who wait in
  * its queue.  So the app holds a second one as long as a service may be begun
@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/app.h"
 #include "base/alloc.h"
-#include "svc/app.h"
 
 struct bl__socket {
     struct bl__socket *next; /* of the app */

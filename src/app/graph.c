@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/graph.c - who depends on whom: names, circles, the order
+ * app/graph.c - who depends on whom: names, circles, the order
  *
  * Names become units, and units are put into an order in which each comes
  * after all that it depends on; among those that could come next, the one that
@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/app.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 enum {
     NAME_DISTANCE_BYTES = 64,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/notify.c - datagrams to the service manager
+ * app/notify.c - datagrams to the service manager
  *
  * A notice is written as lines of NAME=value and sent as one datagram, from a
  * socket that is never connected: the manager may close its own and open it

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/svc/test_renew.c - a new configuration for all services, or for none
+ * tests/app/test_renew.c - a new configuration for all services, or for none
  */
 #include <belay/test.h>
 

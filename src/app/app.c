@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/app.c - building an app
+ * app/app.c - building an app
  *
  * The first error of building is remembered with its text, and every later
  * call does nothing, so that a main reads as a list.  Edges keep names until
  * bl_app_check turns them into units: what is required may be added later.
  */
-#include "svc/app.h"
+#include "app/app.h"
 
 #include <belay/error.h>
 

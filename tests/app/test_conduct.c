@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/svc/test_conduct.c - who is started and stopped, and in which order
+ * tests/app/test_conduct.c - who is started and stopped, and in which order
  */
 #include <belay/test.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/svc/test_serving.c - a server as a service: ready, served, drained
+ * tests/app/test_serving.c - a server as a service: ready, served, drained
  */
 #include <belay/test.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/app.h - the inside of an app, shared by its files
+ * app/app.h - the inside of an app, shared by its files
  *
  *     app.c       building: services, edges, errors that are remembered
  *     graph.c     names to units, circles, the order
@@ -21,8 +21,8 @@
  * is ready, or a oneshot that has done its work.  A *victim* is stopped because
  * another unit begins again, and will be started after it.
  */
-#ifndef BL__SVC_APP_H
-#define BL__SVC_APP_H
+#ifndef BL__APP_APP_H
+#define BL__APP_APP_H
 
 #include <belay/app.h>
 

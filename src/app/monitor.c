@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/monitor.c - the thread that hears signals, whatever the loop does
+ * app/monitor.c - the thread that hears signals, whatever the loop does
  *
  * A loop that is blocked hears nothing, and that is when signals matter most.
  * So a thread with a small loop of its own subscribes to them.  It counts, it
@@ -37,9 +37,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "app/app.h"
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 enum {
     DUMP_BYTES = 256 * 1024,

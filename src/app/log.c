@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/log.c - what an app tells people while it starts, stops and fails
+ * app/log.c - what an app tells people while it starts, stops and fails
  *
  *     ^C stopping 4 services (deadline 25.0 s; press Ctrl-C again to force)
  *       0.00  http     draining: 37 active, 981 idle closed
@@ -23,8 +23,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/app.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 enum {
     ATOMIC_BYTES = 4096 /* a pipe that takes anything takes so many */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/svc/test_notify.c - the exact datagrams that a service manager gets
+ * tests/app/test_notify.c - the exact datagrams that a service manager gets
  */
 #include <belay/test.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/renew.c - a new configuration for all services, or for none
+ * app/renew.c - a new configuration for all services, or for none
  *
  * First every service that can be reloaded prepares, one after the other in
  * the order of their dependencies; nothing has changed yet.  If one fails, or
@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/app.h"
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 static bool renew_is_able(const struct bl__unit *unit) {
     return unit->service._options.prepare != NULL &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/health.c - what an app says about itself
+ * app/health.c - what an app says about itself
  */
 #include <belay/error.h>
 #include <belay/loop.h>
@@ -8,8 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "app/app.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 bool bl_app_is_ready(const bl_app *app) {
     if (app == NULL || app->phase != BL__APP_UP) return false;

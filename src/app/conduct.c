@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/conduct.c - the conductor: who is started and stopped next
+ * app/conduct.c - the conductor: who is started and stopped next
  *
  * Observers of the services only note what has happened, and wake one task, the
  * conductor.  It looks at all units and does whatever has become possible:
@@ -28,8 +28,8 @@
 #include <belay/scope.h>
 #include <belay/task.h>
 
+#include "app/app.h"
 #include "base/assert.h"
-#include "svc/app.h"
 #include "svc/service.h"
 
 /* ---- what units are ------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/manager.c - what the service manager is told, and its watchdog
+ * app/manager.c - what the service manager is told, and its watchdog
  *
  *     all required are ready   READY=1, STATUS
  *     readiness changes        STATUS
@@ -17,8 +17,8 @@
 
 #include <stdio.h>
 
+#include "app/app.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 static const bl_ns manager_flush_pause = BL_MS(100);
 static const bl_ns manager_extend_spare = BL_SEC(1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/svc/test_activation.c - descriptors that a manager passes
+ * tests/app/test_activation.c - descriptors that a manager passes
  *
  * Those begin with number 3, which a test process uses for other things; so
  * each test is about a child, whose descriptors are put in place before it

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/svc/test_graph.c - names, circles, and the order of an app's services
+ * tests/app/test_graph.c - names, circles, and the order of an app's services
  */
 #include <belay/test.h>
 

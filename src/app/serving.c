@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/serving.c - a server as the body of a service
+ * app/serving.c - a server as the body of a service
  *
  * The service's event stops the server, and the service's own deadlines bound
  * the draining; so there is one budget, whoever set it.  An observer of the
@@ -14,8 +14,8 @@
 
 #include <linux/sockios.h>
 
+#include "app/app.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 struct serving {
     bl_serve_options options;

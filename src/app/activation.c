@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/activation.c - descriptors that we were started with
+ * app/activation.c - descriptors that we were started with
  *
  * The manager passes them from number 3 on and says how many in the
  * environment, to the process whose id it names there.  A descriptor is an

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svc/run.c - bl_app_run: the whole life of a daemon
+ * app/run.c - bl_app_run: the whole life of a daemon
  *
  * The root of the loop starts the app, waits for its end, and leaves a status
  * behind.  Signals come from the monitor's thread as calls on the loop.  What
@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/app.h"
 #include "base/assert.h"
-#include "svc/app.h"
 
 enum {
     STATUS_FAILED = 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tests/svc/test_run.c - bl_app_run: a daemon's life, in real processes
+ * tests/app/test_run.c - bl_app_run: a daemon's life, in real processes
  *
  * Each daemon is a forked child.  Its parent reads what it writes to stderr
  * through a pipe and waits for the line that it wants before it goes on, so
