@@ -301,6 +301,7 @@ static BL__INLINE void fetch_ahead(const bl_loop *loop,
         const bl_watch *watch = record->reader;
         __builtin_prefetch(watch->_fetch[0]);
         const char *task = watch->_fetch[1];
+        if (task == NULL) continue;
         __builtin_prefetch(task);
         __builtin_prefetch(task + 64);
     }

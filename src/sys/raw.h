@@ -19,8 +19,13 @@
 
 #include <belay/base.h>
 
+/* clang 14 poisons stacks for AddressSanitizer unless that is named, and has
+ * ThreadSanitizer note calls unless all is disabled. */
 #if defined(__clang__) && __clang_major__ >= 14
-#    define BL__BARE __attribute__((disable_sanitizer_instrumentation))
+#    define BL__BARE                           \
+        __attribute__((                        \
+            disable_sanitizer_instrumentation, \
+            no_sanitize("address", "thread", "undefined", "memory")))
 #elif defined(__clang__)
 #    define BL__BARE \
         __attribute__((no_sanitize("address", "thread", "undefined", "memory")))
