@@ -20,6 +20,7 @@
 #endif
 
 #include "command.h"
+#include "fetch_file.h"
 #include "quantity.h"
 
 static const bl_ns draw_period = BL_MS(100);
@@ -145,6 +146,8 @@ static int secure(void *arg, bl_stream *under, const char *host,
 
 static int main_task(void *arg) {
     struct fetch *fetch = arg;
+    const char *folder = fetch->options->directory;
+    if (folder != NULL) BL_TRY(fetch_folder_make(folder));
     bl_http_client_options options = {
         .size = sizeof options,
         .host_connections_max = fetch->options->jobs,

@@ -58,6 +58,25 @@ static int look(struct fetch_file *file) {
     return 0;
 }
 
+int fetch_folder_make(const char *path) {
+    size_t bytes = strlen(path);
+    char *part = malloc(bytes + 1);
+    if (part == NULL) return BL_ENOMEM;
+    int rc = 0;
+    for (size_t i = 1; rc == 0 && i <= bytes; i++) {
+        if (path[i] != '/' && path[i] != '\0') continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        rc = bl_dir_make(part, 0777);
+        if (rc == BL_EEXIST) rc = 0; /* whatever it is: a file would refuse */
+    }
+    if (rc < 0 && rc != BL_ECANCELED) {
+        rc = BL_ERR(rc, "%s: %s", part, bl_strerror(rc));
+    }
+    free(part);
+    return rc;
+}
+
 int fetch_file_open(const char *path, bool is_kept, struct fetch_file *file) {
     *file = (struct fetch_file){
         .path = path,

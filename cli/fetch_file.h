@@ -27,6 +27,13 @@ struct fetch_file {
 };
 
 /*
+ * Makes the directory `path`, and those it is in, unless they are there.
+ *
+ * Returns 0, or why it could not.
+ */
+int fetch_folder_make(const char *path);
+
+/*
  * Begins a file, or goes on with one if `is_kept` and it is known of which
  * version its part is.  Somebody else who is writing it is an error.
  *

@@ -282,11 +282,23 @@ class Downloads(FetchCase):
         self.assertIn("nobody listens there", done.stderr)
         self.assertEqual(self.names(), [])
 
-    def test_no_such_directory(self):
+    def test_a_directory_that_is_not_there_is_made(self):
         url = self.serve()
-        done = self.fetch("-d", "none", url + "/f")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("none/f.part", done.stderr)
+        for folder in ("new", "new/er//est/", "new"):
+            with self.subTest(folder):
+                done = self.fetch("-d", folder, url + "/f")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.content(folder + "/f"), DATA)
+
+    def test_a_directory_that_cannot_be_made(self):
+        url = self.serve()
+        self.put("file", b"kept")
+        for folder, named in (("file", "file/f.part"), ("file/d", "file/d")):
+            with self.subTest(folder):
+                done = self.fetch("-d", folder, url + "/f")
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(named + ": not a directory", done.stderr)
+        self.assertEqual(self.content("file"), b"kept")
 
     def test_time_is_limited(self):
         url = self.serve(pause=0.1)
