@@ -259,12 +259,23 @@ static int monitor_hear(struct bl__monitor *monitor, int number) {
     }
 }
 
+/*
+ * How long the process may go on.  A monitor that is this late was stopped, and
+ * the loop with it: that has a moment to do what has become due.
+ */
+static bl_ns monitor_left(struct bl__monitor *monitor) {
+    bl_ns end_at = atomic_load(&monitor->end_at);
+    if (end_at == BL_FOREVER) return BL_FOREVER;
+    bl_ns left = end_at - bl_now();
+    if (left > -monitor_end_spare) return left;
+    atomic_store(&monitor->end_at, bl_ns_add(bl_now(), monitor_end_spare));
+    return monitor_end_spare;
+}
+
 static int monitor_listen(struct bl__monitor *monitor, bl_signals *signals) {
     while (!atomic_load(&monitor->is_over)) {
         bl_signal_event event = { .number = 0 };
-        bl_ns left = BL_FOREVER;
-        bl_ns end_at = atomic_load(&monitor->end_at);
-        if (end_at != BL_FOREVER) left = end_at - bl_now();
+        bl_ns left = monitor_left(monitor);
         if (left <= 0) {
             monitor_print_blocked(monitor);
             bl__monitor_exit(monitor->app, atomic_load(&monitor->end_status),

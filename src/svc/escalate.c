@@ -28,6 +28,10 @@ static bl_ns earlier(bl_ns a, bl_ns b) {
     return a < b ? a : b;
 }
 
+static bl_ns later(bl_ns a, bl_ns b) {
+    return a > b ? a : b;
+}
+
 void bl__service_arm(bl_service *service, bl_ns due) {
     bl_timer_stop(&service->_timer);
     service->_deadline = due;
@@ -198,10 +202,22 @@ void bl__service_cancel(bl_service *service, bl_ns deadline) {
 
 /* ---- the timer ----------------------------------------------------------- */
 
+/*
+ * A phase may begin long after its time: the process was stopped, or its loop
+ * blocked.  That time has passed, but nobody could use it, so each phase that
+ * is left still has a tick.
+ */
 static void stop_next_phase(bl_service *service) {
+    bl_ns soonest = bl_ns_add(bl_now(), BL__SERVICE_TICK);
     switch (service->_phase) {
-    case BL_PHASE_DRAIN_DELAY: phase_drain(service); break;
+    case BL_PHASE_DRAIN_DELAY:
+        service->_graceful_end = later(service->_graceful_end, soonest);
+        service->_final_end =
+            later(service->_final_end, service->_graceful_end);
+        phase_drain(service);
+        break;
     case BL_PHASE_DRAINING:
+        service->_final_end = later(service->_final_end, soonest);
         phase_cancel(service, "the service took too long to stop");
         break;
     default: give_up(service, "did not stop in time"); break;
