@@ -215,6 +215,16 @@ struct bl__restarts {
     bl_ns times[BL_RESTARTS_MAX];
 };
 
+/* How somebody is asked from outside of the loop; shared with apps. */
+struct bl__requests {
+    void (*_on_arrival)(struct bl__requests *requests);
+    bl_waitq _arrivals; /* who waits for a request that is on its way */
+    bl_loop *_home;     /* where they go; these three have atomic access */
+    int _state;         /* how far one has come */
+    int _askers;        /* who are in the middle of asking */
+    bl_post _post;
+};
+
 /*
  * A service.  A place: not moved after bl_service_init; every field belongs to
  * the library.
@@ -229,7 +239,6 @@ struct bl_service {
     bl_scope *_body;     /* around the body while it runs, on its stack */
     bl_waitq _starters;  /* who waits for it to be ready */
     bl_waitq _enders;    /* who waits for its end */
-    bl_waitq _arrivals;  /* the keeper, while a request is on its way */
     bl_event _stopping;  /* raised once per incarnation */
     bl_event _go;        /* ends the delay before a restart */
     bl_link _until_stop; /* scopes that a stop cancels */
@@ -271,10 +280,7 @@ struct bl_service {
     int _reload_rc;
     char _reload_text[BL__SERVICE_RELOAD];
     char _health_text[BL__SERVICE_TEXT];
-    bl_loop *_home;  /* where requests go; these three have atomic access */
-    int _request;    /* how far it has come */
-    int _requesters; /* who are in the middle of asking */
-    bl_post _post;
+    struct bl__requests _requests; /* to stop */
 };
 
 /* ---- the owner's side --------------------------------------------------- */

@@ -214,6 +214,23 @@ struct bl_service;
 BL_API
 void bl_thread_service_request_stop(struct bl_service *service);
 
+struct bl_app;
+
+/*
+ * Asks an app (app.h) to stop, from any thread, and from a signal handler: as
+ * bl_app_begin_stop does, in the next iteration of the app's loop.
+ *
+ * Never blocks, and allocates nothing; asking again has no effect.  Before
+ * bl_app_run or bl_app_start it is remembered: nothing will run.  An app that
+ * has ended already ignores it.
+ *
+ * The app must not be freed meanwhile.  The loop of bl_app_run counts on this
+ * to happen; another one that does says so with bl_loop_expect.  NULL is
+ * allowed.
+ */
+BL_API
+void bl_thread_app_request_stop(struct bl_app *app);
+
 /*
  * A bounded line of items between tasks of any loops, and plain threads.
  *

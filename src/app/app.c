@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "svc/service.h"
 
 static const bl_ns stop_deadline_default = BL_SEC(25);
 static const bl_ns force_grace_default = BL_SEC(2);
@@ -68,6 +69,7 @@ bl_app *bl_app_new(const bl_app_options *options) {
     bl_app *app = bl__alloc_zeroed(1, sizeof *app);
     if (app == NULL) return NULL;
     app_set_options(app, options);
+    bl__requests_init(&app->requests, bl__app_on_request);
     bl_event_init(&app->changed);
     bl_event_init(&app->came_up);
     bl_event_init(&app->has_ended);

@@ -93,7 +93,8 @@ struct bl_app {
     bl_event changed; /* something has, since the conductor looked */
     bl_event came_up; /* or ended */
     bl_event has_ended;
-    bool stop_was_asked; /* before the start, too */
+    bool stop_was_asked;          /* before the start, too */
+    struct bl__requests requests; /* to stop, from outside */
     bool is_forced;
     bool has_done_all; /* there was nothing left to run */
     bool was_abandoned;
@@ -137,6 +138,9 @@ struct bl__edge *bl__graph_edge(const bl_app *app, const char *name,
 bool bl__unit_is_alive(const struct bl__unit *unit);
 bool bl__unit_is_satisfied(const struct bl__unit *unit);
 size_t bl__app_alive_count(const bl_app *app);
+void bl__app_on_request(struct bl__requests *requests);
+/* Whether it is not to start at all. */
+bool bl__app_is_called_off(bl_app *app);
 
 /* renew.c: loads a configuration, and reloads with it */
 int bl__app_renew(bl_app *app);

@@ -27,9 +27,11 @@
 #include <belay/park.h>
 #include <belay/scope.h>
 #include <belay/task.h>
+#include <belay/thread.h>
 
 #include "app/app.h"
 #include "base/assert.h"
+#include "base/list.h"
 #include "svc/service.h"
 
 /* ---- what units are ------------------------------------------------------ */
@@ -92,6 +94,20 @@ void bl_app_force_stop(bl_app *app, bl_ns grace) {
     for (uint32_t i = app->count; i-- > 0;)
         bl__service_cancel(&app->units[i]->service, end);
     bl_event_set(&app->changed);
+}
+
+void bl__app_on_request(struct bl__requests *requests) {
+    bl_app_begin_stop(bl__container_of(requests, bl_app, requests));
+}
+
+void bl_thread_app_request_stop(bl_app *app) {
+    if (app == NULL) return;
+    bl__requests_ask(&app->requests);
+}
+
+bool bl__app_is_called_off(bl_app *app) {
+    if (bl__requests_take(&app->requests)) app->stop_was_asked = true;
+    return app->stop_was_asked;
 }
 
 /* The app cannot go on: `rc` is why, with the current error. */
@@ -412,6 +428,7 @@ static void app_look_at_phase(bl_app *app) {
         bl_app_begin_stop(app); /* every service has done its work */
     }
     if (app->phase != BL__APP_STOPPING) return;
+    bl__requests_close(&app->requests); /* from here on it may be freed */
     app->phase = BL__APP_ENDED;
     bl__manager_phase(app);
     bl_event_set(&app->came_up);
@@ -484,6 +501,7 @@ static int app_begin(bl_app *app, bl_group *group) {
             bl_service_unobserve(&app->units[i]->observer);
         return rc;
     }
+    bl__requests_open(&app->requests, bl_loop_running());
     bl_event_set(&app->changed);
     return 0;
 }
@@ -507,7 +525,7 @@ int bl_app_start(bl_app *app, bl_group *group) {
     rc = bl_checkpoint();
     if (rc < 0) return rc;
     if (app->phase != BL__APP_IDLE) return BL_EALREADY;
-    if (app->stop_was_asked) {
+    if (bl__app_is_called_off(app)) {
         app->phase = BL__APP_ENDED;
         bl_event_set(&app->has_ended);
         return BL_ECANCELED;

@@ -146,7 +146,7 @@ int bl_app_run(bl_app *app) {
     app->is_run = true;
     app->began = app->began_real = bl_now_real();
     if (rc == 0 && app->phase != BL__APP_IDLE) rc = BL_EALREADY;
-    if (rc == 0 && app->stop_was_asked) {
+    if (rc == 0 && bl__app_is_called_off(app)) {
         app->phase = BL__APP_ENDED;
         return 0;
     }

@@ -214,7 +214,7 @@ static bool backoff(bl_service *service, struct ending *ending) {
     bl_event_clear(&service->_go);
     bl__service_arm(service, bl_ns_add(bl_now(), ending->delay));
     bl__service_enter(service, BL_SERVICE_BACKOFF, ending->cause, ending->rc);
-    bl__requests_open(service);
+    bl__requests_open(&service->_requests, service->_loop);
     int rc = bl_event_wait(&service->_go);
     while (rc == 0 && service->_is_held && !service->_is_stop_asked) {
         bl_event_clear(&service->_go);
@@ -223,7 +223,7 @@ static bool backoff(bl_service *service, struct ending *ending) {
     bl__service_disarm(service);
     if (rc == 0 && !service->_is_stop_asked) return true;
 
-    bl__requests_close(service);
+    bl__requests_close(&service->_requests);
     bl_service_cause cause =
         service->_is_stop_asked ? service->_stop_cause : BL_WHY_CANCELLED;
     *ending = ending_stopped(cause, BL_ECANCELED);
@@ -257,7 +257,7 @@ static void store_suppressed(bl_service *service, int rc) {
 
 /* The body of a service that was given up has come back after all. */
 static int keeper_come_back(bl_service *service, int rc) {
-    bl__requests_close(service);
+    bl__requests_close(&service->_requests);
     if (rc < 0 && rc != BL_ECANCELED) store_suppressed(service, rc);
     service->_is_abandoned = false;
     keeper_forget(service);
@@ -284,7 +284,7 @@ static int keeper_end(bl_service *service, const struct ending *ending) {
 /* The body has returned, and the service is still in its state. */
 static struct ending keeper_conclude(bl_service *service, int rc) {
     bl__service_disarm(service); /* the body was in time */
-    bl__requests_close(service);
+    bl__requests_close(&service->_requests);
     bl__service_disarm(service); /* a request that was on its way */
     struct ending ending = ending_of(service, rc);
     bl__service_lose_readiness(service);
@@ -295,7 +295,7 @@ static struct ending keeper_conclude(bl_service *service, int rc) {
 int bl__service_keep(void *arg) {
     bl_service *service = arg;
     for (;;) {
-        bl__requests_open(service);
+        bl__requests_open(&service->_requests, service->_loop);
         int rc = body_run(service);
         if (service->_is_abandoned) return keeper_come_back(service, rc);
 

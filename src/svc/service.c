@@ -72,7 +72,7 @@ int bl_service_init(bl_service *service, bl_service_fn *run, void *arg,
     options_complete(&service->_options);
     bl_waitq_init(&service->_starters);
     bl_waitq_init(&service->_enders);
-    bl_waitq_init(&service->_arrivals);
+    bl__requests_init(&service->_requests, bl__service_on_request);
     bl_event_init(&service->_stopping);
     bl_event_init(&service->_go);
     bl__list_init(&service->_until_stop);
@@ -178,7 +178,8 @@ static int keeper_spawn(bl_service *service, bl_group *group) {
 
 static int start_begin(bl_service *service, bl_group *group, void **value) {
     if (service->_keeper != NULL) return BL_EBUSY;
-    if (bl__requests_take(service)) {
+    bool was_asked = bl__requests_take(&service->_requests);
+    if (was_asked && service->_state == BL_SERVICE_NEW) {
         bl__service_stop_for(service, BL_WHY_REQUESTED, BL_FOREVER);
         return BL_ECANCELED;
     }

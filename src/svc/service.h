@@ -76,11 +76,17 @@ void bl__service_lose_readiness(bl_service *service);
 void bl__service_raise_stop(bl_service *service);
 void bl__service_cancel_until_stop(bl_service *service);
 
-/* request.c: takes requests from outside, or none any more */
-void bl__requests_open(bl_service *service);
-void bl__requests_close(bl_service *service);
-/* Returns whether one came before the first start; forgets it. */
-bool bl__requests_take(bl_service *service);
+/* request.c: `on_arrival` is called on the loop, once between open and close */
+void bl__requests_init(struct bl__requests *requests,
+                       void (*on_arrival)(struct bl__requests *requests));
+/* From any thread, and from signal handlers. */
+void bl__requests_ask(struct bl__requests *requests);
+/* Returns whether one came while they were not open; forgets it. */
+bool bl__requests_take(struct bl__requests *requests);
+void bl__requests_open(struct bl__requests *requests, bl_loop *home);
+/* Waits, in a shield, for one that is on its way. */
+void bl__requests_close(struct bl__requests *requests);
+void bl__service_on_request(struct bl__requests *requests);
 
 /* stuck.c */
 bool bl__service_is_inside(const bl_service *service);

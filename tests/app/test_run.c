@@ -6,6 +6,13 @@
  * through a pipe and waits for the line that it wants before it goes on, so
  * nothing depends on how fast the machine is; only the times between two
  * signals are real.
+ *
+ * No leg of threads: TSan holds a signal back until the context that it
+ * interrupted calls a function that TSan knows.  Contexts here are tasks, each
+ * with a line of signals of its own.  One that a signal found between two
+ * such calls may park for an hour or end, and the handler is called then or
+ * never; and the loop waits by calls that TSan does not know.  Without TSan the
+ * kernel calls the handler at once.  tests/proc/test_signal.c runs under it.
  */
 #include <belay/test.h>
 
@@ -297,6 +304,43 @@ static void stop_before(struct play *play, bl_app *app) {
 
 TEST(a_stop_before_the_run_runs_nothing, .no_loop = true) {
     struct play play = { .before = stop_before };
+    struct daemon d;
+    launch(&d, perform, &play);
+    CHECK_EQ(end(&d), 0);
+    CHECK(strstr(d.text, "RUNNING") == NULL);
+}
+
+static bl_app *asked;
+
+static void on_own_signal(int number) {
+    (void)number;
+    bl_thread_app_request_stop(asked);
+}
+
+static void handle_usr1(struct play *play, bl_app *app) {
+    (void)play;
+    asked = app;
+    signal(SIGUSR1, on_own_signal);
+}
+
+TEST(a_handler_of_its_own_can_end_a_daemon, .no_loop = true) {
+    struct play play = { .before = handle_usr1 };
+    struct daemon d;
+    launch(&d, perform, &play);
+    await(&d, "web  RUNNING");
+    kill(d.pid, SIGUSR1);
+    CHECK_EQ(end(&d), 0);
+    CHECK_CONTAINS(d.text, "web  STOPPED");
+    CHECK_CONTAINS(d.text, "db   STOPPED");
+}
+
+static void ask_before(struct play *play, bl_app *app) {
+    (void)play;
+    bl_thread_app_request_stop(app);
+}
+
+TEST(a_request_before_the_run_runs_nothing, .no_loop = true) {
+    struct play play = { .before = ask_before };
     struct daemon d;
     launch(&d, perform, &play);
     CHECK_EQ(end(&d), 0);
@@ -678,6 +722,27 @@ TEST(stopped_for_a_while_it_goes_on, .no_loop = true) {
     T_INFO("said: %s", d.text);
     CHECK_EQ(status, 0);
     CHECK_CONTAINS(d.text, "web  STOPPED");
+}
+
+TEST(stopped_beyond_its_deadline_it_still_ends_in_order, .no_loop = true) {
+    struct play play = { .web = { .stop_time = MS(100) },
+                         .options = { .stop_deadline = MS(500) } };
+    struct daemon d;
+    int how;
+    launch(&d, perform, &play);
+    await(&d, "web  RUNNING");
+    kill(d.pid, SIGTERM);
+    await(&d, "web  stopping");
+    kill(d.pid, SIGSTOP);
+    REQUIRE(waitpid(d.pid, &how, WUNTRACED) == d.pid);
+    REQUIRE(WIFSTOPPED(how));
+    pause_ms(2700); /* longer than the deadline and the time to spare, twice */
+    kill(d.pid, SIGCONT);
+    int status = end(&d);
+    T_INFO("said: %s", d.text);
+    CHECK_EQ(status, 0);
+    CHECK_CONTAINS(d.text, "web  STOPPED");
+    CHECK_CONTAINS(d.text, "db   STOPPED");
 }
 
 static void no_descriptors(struct play *play, bl_app *app) {
