@@ -49,6 +49,7 @@ struct peer peer_start_all(enum peer_errors errors, const char *const *argv) {
     if (peer.pid == 0) become(errors, argv, in[0], out[1]);
     close(in[0]);
     close(out[1]);
+    peer.input = in[1];
     REQUIRE_OK(bl_stream_take_pipe(out[0], in[1], &peer.stream));
     REQUIRE_OK(bl_reader_init(&peer.reader, peer.stream, NULL, LINE_BYTES_MAX));
     return peer;
@@ -70,6 +71,11 @@ const char *peer_await(struct peer *peer, const char *text) {
     const char *found = peer_try_await(peer, text);
     REQUIRE(found != NULL);
     return found;
+}
+
+void peer_command(const struct peer *peer, const char *line) {
+    size_t bytes = strlen(line);
+    CHECK_EQ(write(peer->input, line, bytes), (bl_ssize)bytes);
 }
 
 /* ---- ending ------------------------------------------------------------ */

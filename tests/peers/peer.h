@@ -21,6 +21,7 @@ struct peer {
     pid_t pid;
     bl_stream *stream; /* to its standard input, from its standard output */
     bl_reader reader;  /* of its standard output; mind what it has buffered */
+    int input;         /* the stream's; see peer_command */
 };
 
 /* Where its error messages go. */
@@ -42,6 +43,10 @@ const char *peer_await(struct peer *peer, const char *text);
 
 /* The same, but NULL at the end of the output. */
 const char *peer_try_await(struct peer *peer, const char *text);
+
+/* Writes a line to its standard input by one system call: some programs take
+ * what they read at once for one command.  Streams may write it in pieces. */
+void peer_command(const struct peer *peer, const char *line);
 
 /* Closes its standard input and output, and waits until it has ended.
  * Returns its exit status; -1 if a signal has ended it. */
