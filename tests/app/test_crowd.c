@@ -86,8 +86,9 @@ static long memory_peak(void) {
     return usage.ru_maxrss;
 }
 
+/* A wake-up for nothing, as hard mode makes them, has a handler read. */
 TEST(a_crowd_of_idle_connections_ends_at_once_and_takes_no_memory,
-     .tags = "slow") {
+     .tags = "slow order") {
     static struct hall hall;
     bl_app_options options = { .size = sizeof options,
                                .log = on_line,
