@@ -166,9 +166,9 @@ void bl__manager_reload(bl_app *app, bool is_over);
 /* monitor.c */
 int bl__monitor_open(bl_app *app);
 void bl__monitor_close(bl_app *app);
-/* Has the monitor end the process with `status` if it is still there at the
- * real time `when`. */
-void bl__monitor_expect_end(bl_app *app, bl_ns when, int status);
+/* Has the monitor end the process as too late if it is still there at the real
+ * time `when`. */
+void bl__monitor_expect_stop(bl_app *app, bl_ns when);
 /* Ends the process: by SIGINT if `status` says so, and else with it. */
 __attribute__((noreturn)) void bl__monitor_exit(bl_app *app, int status,
                                                 bl_ns began);

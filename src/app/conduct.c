@@ -74,9 +74,8 @@ bool bl_app_begin_stop(bl_app *app) {
     app->began = bl_now();
     app->began_real = bl_now_real();
     app->stop_at = bl_ns_add(app->began, app->options.stop_deadline);
-    bl__monitor_expect_end(
-        app, bl_ns_add(app->began_real, app->options.stop_deadline),
-        BL__APP_LATE);
+    bl__monitor_expect_stop(
+        app, bl_ns_add(app->began_real, app->options.stop_deadline));
     for (uint32_t i = 0; i < app->count; i++)
         app->units[i]->wants_up = false;
     bl__manager_phase(app);

@@ -16,7 +16,8 @@
  * the loop's thread a signal whose handler stays until the printing is over, so
  * that what is read stands still.
  *
- * Invariant: what both threads use is atomic, or posted.
+ * Invariant: what both threads use is atomic, or posted; when the process is to
+ * end is decided by the monitor alone.
  */
 #include <belay/error.h>
 #include <belay/inspect.h>
@@ -75,8 +76,9 @@ struct bl__monitor {
     atomic_bool is_poked;
     atomic_bool is_over;
     atomic_bool is_dumped;
-    _Atomic bl_ns end_at;
-    atomic_int end_status;
+    _Atomic bl_ns stop_end; /* when the stop is to be over; the app's word */
+    bl_ns end_at;           /* when the process is to be over, and how */
+    int end_status;
     bl_ns first_at; /* the first signal, and which */
     int first_number;
     char *text; /* for a dump */
@@ -131,17 +133,9 @@ static void monitor_poke(struct bl__monitor *monitor) {
                           monitor);
 }
 
-static void monitor_expect_end(struct bl__monitor *monitor, bl_ns when,
-                               int status) {
-    when = bl_ns_add(when, monitor_end_spare);
-    if (when >= atomic_load(&monitor->end_at)) return;
-    atomic_store(&monitor->end_status, status);
-    atomic_store(&monitor->end_at, when);
-}
-
-void bl__monitor_expect_end(bl_app *app, bl_ns when, int status) {
+void bl__monitor_expect_stop(bl_app *app, bl_ns when) {
     if (app->monitor == NULL) return;
-    monitor_expect_end(app->monitor, when, status);
+    atomic_store(&app->monitor->stop_end, when);
     monitor_poke(app->monitor);
 }
 
@@ -222,6 +216,14 @@ static int dump(struct bl__monitor *monitor) {
 
 /* ---- hearing ------------------------------------------------------------- */
 
+static void monitor_expect_end(struct bl__monitor *monitor, bl_ns when,
+                               int status) {
+    when = bl_ns_add(when, monitor_end_spare);
+    if (when >= monitor->end_at) return;
+    monitor->end_at = when;
+    monitor->end_status = status;
+}
+
 static void monitor_hear_stop(struct bl__monitor *monitor, int number) {
     bl_app *app = monitor->app;
     bl_ns now = bl_now();
@@ -264,11 +266,12 @@ static int monitor_hear(struct bl__monitor *monitor, int number) {
  * the loop with it: that has a moment to do what has become due.
  */
 static bl_ns monitor_left(struct bl__monitor *monitor) {
-    bl_ns end_at = atomic_load(&monitor->end_at);
-    if (end_at == BL_FOREVER) return BL_FOREVER;
-    bl_ns left = end_at - bl_now();
+    bl_ns stop_end = atomic_exchange(&monitor->stop_end, BL_FOREVER);
+    monitor_expect_end(monitor, stop_end, BL__APP_LATE);
+    if (monitor->end_at == BL_FOREVER) return BL_FOREVER;
+    bl_ns left = monitor->end_at - bl_now();
     if (left > -monitor_end_spare) return left;
-    atomic_store(&monitor->end_at, bl_ns_add(bl_now(), monitor_end_spare));
+    monitor->end_at = bl_ns_add(bl_now(), monitor_end_spare);
     return monitor_end_spare;
 }
 
@@ -278,7 +281,7 @@ static int monitor_listen(struct bl__monitor *monitor, bl_signals *signals) {
         bl_ns left = monitor_left(monitor);
         if (left <= 0) {
             monitor_print_blocked(monitor);
-            bl__monitor_exit(monitor->app, atomic_load(&monitor->end_status),
+            bl__monitor_exit(monitor->app, monitor->end_status,
                              monitor->first_at);
         }
         bl_branch branches[] = { bl_on_event(&monitor->poked),
@@ -342,7 +345,8 @@ int bl__monitor_open(bl_app *app) {
     monitor->loop = bl_loop_running();
     monitor->loop_thread = (pid_t)syscall(SYS_gettid);
     monitor->first_at = bl_now_real(); /* unless a signal comes */
-    atomic_store(&monitor->end_at, BL_FOREVER);
+    atomic_store(&monitor->stop_end, BL_FOREVER);
+    monitor->end_at = BL_FOREVER;
     bl_event_init(&monitor->poked);
     sem_init(&monitor->opened, 0, 0);
     int rc = BL_ENOMEM;
