@@ -213,6 +213,22 @@ BL_MAY_FAIL
 int bl_listener_take_fd(int fd, bl_listener **listener);
 
 /*
+ * Makes a listener as bl_listener_take_fd does, and tells its connections what
+ * is in `options->socket`.  The other options are for opening: they have no
+ * effect.  NULL: all defaults.
+ *
+ * Returns 0; the caller closes `*listener`.
+ *
+ * Errors:
+ *   BL_EINVAL  likewise, or an option is out of range; fd is still the caller's
+ *
+ * Any other code is one of bl_listener_take_fd's.
+ */
+BL_MAY_FAIL
+int bl_listener_take_fd_with(int fd, const bl_listen_options *options,
+                             bl_listener **listener);
+
+/*
  * Waits for a connection.
  *
  * `peer` may be NULL.

@@ -132,12 +132,13 @@ int bl_activation_take_listener(bl_activation *activation, const char *name,
 
 /* Listens with a copy of the descriptor, which stays where it is. */
 static int activation_share(const struct activated *item,
+                            const bl_listen_options *options,
                             bl_listener **listener) {
     int rc = activation_check(item);
     if (rc < 0) return rc;
     int fd = fcntl(item->fd, F_DUPFD_CLOEXEC, FIRST_FD);
     if (fd < 0) return -errno;
-    rc = bl_listener_take_fd(fd, listener);
+    rc = bl_listener_take_fd_with(fd, options, listener);
     if (rc < 0) close(fd);
     return rc < 0 ? rc : 1;
 }
@@ -149,7 +150,7 @@ int bl_activation_listen(bl_activation *activation, const char *name,
     if (name == NULL || address == NULL || listener == NULL) return BL_EINVAL;
     const struct activated *item = NULL;
     if (activation != NULL) item = activation_find(activation, name);
-    if (item != NULL) return activation_share(item, listener);
+    if (item != NULL) return activation_share(item, options, listener);
     return bl_listen(address, options, listener);
 }
 

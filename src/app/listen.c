@@ -63,10 +63,12 @@ static void socket_keep(bl_app *app, const char *name, const bl_addr *wanted,
     app->sockets = kept;
 }
 
-static int socket_share(const struct bl__socket *kept, bl_listener **listener) {
+static int socket_share(const struct bl__socket *kept,
+                        const bl_listen_options *options,
+                        bl_listener **listener) {
     int fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) return -errno;
-    int rc = bl_listener_take_fd(fd, listener);
+    int rc = bl_listener_take_fd_with(fd, options, listener);
     if (rc < 0) close(fd);
     return rc;
 }
@@ -77,7 +79,7 @@ int bl_app_listen(bl_app *app, const char *name, const bl_addr *address,
     if (app == NULL || name == NULL || address == NULL) return BL_EINVAL;
     if (listener == NULL) return BL_EINVAL;
     const struct bl__socket *kept = socket_find(app, name, address);
-    if (kept != NULL) return socket_share(kept, listener);
+    if (kept != NULL) return socket_share(kept, options, listener);
 
     int rc =
         bl_activation_listen(app->activation, name, address, options, listener);

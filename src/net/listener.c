@@ -449,11 +449,17 @@ int bl_tcp_listen(const bl_addr *address, bl_listener **listener) {
 }
 
 int bl_listener_take_fd(int fd, bl_listener **listener) {
+    return bl_listener_take_fd_with(fd, NULL, listener);
+}
+
+int bl_listener_take_fd_with(int fd, const bl_listen_options *options,
+                             bl_listener **listener) {
     int is_listening = 0;
     socklen_t length = sizeof is_listening;
     if (listener == NULL) return BL_EINVAL;
     bl_loop *loop = bl_loop_running();
     if (loop == NULL) return BL_ENOLOOP;
+    if (options == NULL) options = &listen_defaults;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &length) < 0) {
         return errno == EBADF ? BL_EBADF : BL_EINVAL;
     }
@@ -464,7 +470,8 @@ int bl_listener_take_fd(int fd, bl_listener **listener) {
     bl_listener *made = listener_new(loop);
     if (made == NULL) return BL_ENOMEM;
     made->fd = fd;
-    int rc = listener_start(made);
+    int rc = listener_take_options(made, options);
+    if (rc == 0) rc = listener_start(made);
     /* Last, so that it is as it was if anything failed. */
     if (rc == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
         rc = -errno;

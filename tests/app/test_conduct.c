@@ -686,6 +686,38 @@ TEST(a_listener_of_an_app_is_found_or_opened) {
     bl_app_free(app);
 }
 
+/* Whether a connection to `listener` is told to ask a silent peer. */
+static bool keeps_alive(bl_listener *listener) {
+    bl_addr address = bl_listener_address(listener);
+    bl_stream *ends[2];
+    int is_on = 0;
+    socklen_t length = sizeof is_on;
+    REQUIRE_OK(bl_connect(&address, NULL, &ends[0]));
+    REQUIRE_OK(bl_listener_accept(listener, &ends[1], NULL));
+    int fd = bl_stream_fd(ends[1]);
+    REQUIRE(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &is_on, &length) == 0);
+    bl_stream_abort(ends[0]);
+    bl_stream_abort(ends[1]);
+    return is_on != 0;
+}
+
+TEST(a_listener_that_is_begun_again_has_its_options) {
+    bl_app *app = bl_app_new(NULL);
+    bl_socket_options careful = { .size = sizeof careful,
+                                  .keepalive_idle = SEC(60) };
+    bl_listen_options options = { .size = sizeof options, .socket = &careful };
+    bl_addr any;
+    REQUIRE_OK(bl_addr_parse("127.0.0.1:0", &any));
+    for (int round = 0; round < 2; round++) {
+        bl_listener *listener;
+        REQUIRE_OK(bl_app_listen(app, "web", &any, &options, &listener));
+        T_INFO("%d", round);
+        CHECK(keeps_alive(listener));
+        bl_listener_close(listener);
+    }
+    bl_app_free(app);
+}
+
 TEST(misuse_is_refused) {
     struct stage s = { .db = { .name = "db" } };
     BL_GROUP_SCOPED(group);

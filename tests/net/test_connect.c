@@ -87,6 +87,21 @@ TEST(both_sides_can_be_told_how_to_be) {
     bl_listener_close(listener);
 }
 
+TEST(connections_of_an_inherited_socket_can_be_told_too) {
+    bl_listen_options listening = { .size = sizeof listening,
+                                    .socket = &careful };
+    bl_stream *ends[2];
+    bl_listener *first = listen_at("127.0.0.1:0", NULL);
+    bl_listener *second = NULL;
+    int fd = dup(bl_listener_fd(first));
+    REQUIRE_OK(bl_listener_take_fd_with(fd, &listening, &second));
+    bl_listener_close(first);
+    meet(second, NULL, ends, NULL);
+    check_careful(bl_stream_fd(ends[1]));
+    part(ends);
+    bl_listener_close(second);
+}
+
 TEST(options_out_of_range_are_refused) {
     static const bl_socket_options bads[] = {
         { .size = 0 },
@@ -102,6 +117,7 @@ TEST(options_out_of_range_are_refused) {
     bl_addr address = loopback();
     bl_stream *stream = NULL;
     bl_listener *listener = NULL;
+    bl_listener *open = listen_at("127.0.0.1:0", NULL);
     int fds[2];
     tcp_pair(fds);
     for (size_t i = 0; i < sizeof bads / sizeof *bads; i++) {
@@ -113,7 +129,11 @@ TEST(options_out_of_range_are_refused) {
         CHECK_ERR(bl_socket_set_options(fds[0], &bads[i]), BL_EINVAL);
         CHECK_ERR(bl_connect(&address, &connecting, &stream), BL_EINVAL);
         CHECK_ERR(bl_listen(&address, &listening, &listener), BL_EINVAL);
+        CHECK_ERR(bl_listener_take_fd_with(bl_listener_fd(open), &listening,
+                                           &listener),
+                  BL_EINVAL);
     }
+    bl_listener_close(open);
     CHECK_ERR(bl_socket_set_options(fds[0], NULL), BL_EINVAL);
     CHECK_ERR(bl_socket_set_options(-1, &careful), BL_EBADF);
     bl_connect_options none = { .size = 0 };
