@@ -35,7 +35,6 @@ struct fetch_job {
     bl_ns retry_after; /* as the server wishes; 0: it does not say */
     bool is_temporary; /* its failure: it may be tried again */
     bool was_there;    /* the file is complete since an earlier run */
-    bool has_failed;
 };
 
 struct fetch {

@@ -63,12 +63,19 @@ static bool is_busy_status(int status) {
     }
 }
 
+/* Reads Retry-After.  Whatever it says, no pause is longer than pause_max. */
+static bl_ns read_pause(const char *text) {
+    long seconds = strtol(text, NULL, 10);
+    if (seconds <= 0) return 0;
+    return seconds < pause_max / BL_SEC(1) ? BL_SEC(seconds) : pause_max;
+}
+
 static int refuse_status(struct fetch_job *job, bl_http_call *call) {
     int status = bl_http_call_status(call);
     const char *wish =
         bl_http_fields_get(bl_http_call_fields(call), "Retry-After");
     job->is_temporary = is_busy_status(status);
-    if (wish != NULL) job->retry_after = BL_SEC(strtol(wish, NULL, 10));
+    if (wish != NULL) job->retry_after = read_pause(wish);
     return BL_ERR(BL_EHTTP_UNEXPECTED, "the server answers %d %s", status,
                   bl_http_call_reason(call));
 }
@@ -217,10 +224,11 @@ static int load_again(const struct fetch *fetch, struct fetch_job *job,
         int64_t before = file->bytes;
         int rc = load(fetch, job, file);
         if (rc == 0 || !job->is_temporary) return rc;
-        if (file->bytes > before) tries = 0; /* it comes, if slowly */
-        if (tries == fetch->options->retries) return rc;
         /* A part of an unknown version cannot be gone on with. */
-        if (file->tag[0] == '\0') {
+        bool is_useful = file->tag[0] != '\0';
+        if (is_useful && file->bytes > before) tries = 0; /* it comes */
+        if (tries == fetch->options->retries) return rc;
+        if (!is_useful) {
             int cut = fetch_file_restart(file, "");
             if (cut < 0) return cut;
         }
@@ -273,6 +281,5 @@ int fetch_job_run(struct fetch *fetch, struct fetch_job *job) {
         rc = run(fetch, job);
     }
     job->phase = FETCH_ENDED;
-    job->has_failed = rc < 0;
     return rc;
 }
