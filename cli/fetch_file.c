@@ -5,6 +5,8 @@
  * The part is locked while somebody writes it, so two runs do not mix.  Which
  * version it is of is written down before its first byte is: a part without a
  * tag is of no use.
+ *
+ * Invariant: while there is a tag, it is that of what is in the part.
  */
 #include "fetch_file.h"
 
@@ -13,7 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-static const bl_ns leave_ns_max = BL_SEC(5);
+static const bl_ns tidy_ns_max = BL_SEC(5);
 
 static char *with_suffix(const char *path, const char *suffix) {
     size_t bytes = strlen(path) + strlen(suffix) + 1;
@@ -43,19 +45,52 @@ static int read_tag(struct fetch_file *file) {
     return 0;
 }
 
+/* Also in a cancelled scope.  What cannot be removed is in nobody's way. */
+static void discard(const char *path) {
+    bl_scope scope = { 0 };
+    bl_scope_enter_shield(&scope, tidy_ns_max);
+    int rc = bl_file_unlink(path);
+    BL_IGNORE(bl_scope_exit(&scope, rc)); /* it may not even be there */
+}
+
+/*
+ * Takes the part for ourselves.  Whoever had it may have ended it since it was
+ * opened: then this is a file that has its name, or one that is removed.
+ */
+static int lock(const struct fetch_file *file, bl_file_info *info) {
+    bl_file_info there;
+    if (flock(bl_file_fd(file->file), LOCK_EX | LOCK_NB) < 0) goto is_busy;
+    int rc = bl_file_get_info(file->file, info);
+    if (rc == 0) rc = bl_file_stat(file->part, &there);
+    if (rc == BL_ENOENT) goto is_busy;
+    if (rc < 0) return rc;
+    if (info->inode == there.inode && info->device == there.device) return 0;
+is_busy:
+    return BL_ERR(BL_EBUSY, "somebody else is writing %s", file->part);
+}
+
 /* Finds out what there is, of which version, or makes it empty. */
-static int look(struct fetch_file *file) {
-    bl_file_info info;
-    if (flock(bl_file_fd(file->file), LOCK_EX | LOCK_NB) < 0) {
-        return BL_ERR(BL_EBUSY, "somebody else is writing %s", file->part);
+static int look(struct fetch_file *file, int64_t bytes) {
+    if (file->is_kept && bytes > 0) BL_TRY(read_tag(file));
+    if (file->tag[0] == '\0') {
+        discard(file->tag_path);
+        return bytes > 0 ? bl_file_truncate(file->file, 0) : 0;
     }
-    int rc = bl_file_get_info(file->file, &info);
-    if (rc < 0) return rc;
-    if (file->is_kept && info.bytes > 0) rc = read_tag(file);
-    if (rc < 0) return rc;
-    if (file->tag[0] == '\0') return bl_file_truncate(file->file, 0);
-    file->bytes = info.bytes;
+    file->bytes = bytes;
     return 0;
+}
+
+/* Once begun it is not cancelled: a part would be left that is of no use. */
+static int lock_and_look(struct fetch_file *file) {
+    bl_file_info info;
+    bl_scope scope = { 0 };
+    bl_scope_enter_shield(&scope, tidy_ns_max);
+    int rc = lock(file, &info);
+    if (rc == 0) {
+        rc = look(file, info.bytes);
+        if (rc < 0 && !file->is_kept) discard(file->part);
+    }
+    return bl_scope_exit(&scope, rc);
 }
 
 int fetch_folder_make(const char *path) {
@@ -90,7 +125,7 @@ int fetch_file_open(const char *path, bool is_kept, struct fetch_file *file) {
                           &file->file);
         if (rc < 0) rc = BL_ERR(rc, "%s: %s", file->part, bl_strerror(rc));
     }
-    if (rc == 0) rc = look(file);
+    if (rc == 0) rc = lock_and_look(file);
     if (rc < 0) file_done(file);
     return rc;
 }
@@ -120,16 +155,9 @@ int fetch_file_write(struct fetch_file *file, const void *data, size_t bytes) {
     return 0;
 }
 
-/* A file that is not there is removed already. */
-static int remove_file(const char *path) {
-    int rc = bl_file_unlink(path);
-    return rc == BL_ENOENT ? 0 : rc;
-}
-
 int fetch_file_finish(struct fetch_file *file) {
     int rc = bl_file_sync(file->file);
     if (rc == 0) rc = bl_file_rename(file->part, file->path);
-    if (rc == 0 && file->is_kept) rc = remove_file(file->tag_path);
     if (rc < 0) {
         if (rc != BL_ECANCELED) {
             rc = BL_ERR(rc, "%s: %s", file->path, bl_strerror(rc));
@@ -137,6 +165,7 @@ int fetch_file_finish(struct fetch_file *file) {
         fetch_file_leave(file);
         return rc;
     }
+    if (file->is_kept) discard(file->tag_path);
     file_done(file);
     return 0;
 }
@@ -144,11 +173,8 @@ int fetch_file_finish(struct fetch_file *file) {
 void fetch_file_leave(struct fetch_file *file) {
     bool is_useful = file->is_kept && file->bytes > 0 && file->tag[0] != '\0';
     if (!is_useful) {
-        bl_scope scope = { 0 };
-        bl_scope_enter_shield(&scope, leave_ns_max);
-        int rc = remove_file(file->part);
-        if (rc == 0) rc = remove_file(file->tag_path);
-        BL_IGNORE(bl_scope_exit(&scope, rc)); /* it is in nobody's way */
+        discard(file->part);
+        discard(file->tag_path);
     }
     file_done(file);
 }
