@@ -7,12 +7,12 @@
  */
 #include "blast_options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "options.h"
 #include "payload.h"
 #include "quantity.h"
 
@@ -49,6 +49,7 @@ const char blast_usage[] =
     "  -t, --timeout TIME    after which a request has failed (10s)\n"
     "  -w, --workers N       threads that share the load, each with its loop "
     "(1)\n"
+    "  -p, --precise         they never sleep, so none has to be woken up\n"
     "\n"
     "HTTP:\n"
     "  -m, --method NAME     GET, or POST where there is a body\n"
@@ -153,18 +154,10 @@ struct given {
     bool has_reply;
     bool has_size;
     bool is_any_reply;
-    bool wants_help;
     uint64_t size;
 };
 
 /* ---- single options ------------------------------------------------------ */
-
-static bool read_number(const char *text, uint64_t max, uint32_t *number) {
-    uint64_t value;
-    if (!quantity_read_count(text, max, &value) || value == 0) return false;
-    *number = (uint32_t)value;
-    return true;
-}
 
 static bool read_positive_time(const char *text, bl_ns *time) {
     bl_ns value;
@@ -225,11 +218,13 @@ static bool read_load(struct given *given, int letter, const char *text) {
                options->count > 0;
     case 'W': return quantity_read_time(text, &options->warmup);
     case 'c':
-        return read_number(text, BLAST_CONNECTIONS_MAX, &options->connections);
+        return quantity_read_some(text, BLAST_CONNECTIONS_MAX,
+                                  &options->connections);
     case 'n': options->is_fresh = true; return true;
     case 'p': options->is_precise = true; return true;
     case 't': return read_positive_time(text, &options->timeout);
-    case 'w': return read_number(text, BLAST_WORKERS_MAX, &options->workers);
+    case 'w':
+        return quantity_read_some(text, BLAST_WORKERS_MAX, &options->workers);
     default: return false;
     }
 }
@@ -266,52 +261,23 @@ static bool read_other(struct given *given, int letter, const char *text) {
     case OPTION_FAIL_ABOVE: return read_percent(text, &options->failures_max);
     case 'k': options->is_unverified = true; return true;
     case 'q': options->is_quiet = true; return true;
-    case 'h': given->wants_help = true; return true;
     default: return false;
     }
 }
 
-static const char *name_of(int letter) {
-    for (size_t i = 0; known[i].name != NULL; i++) {
-        if (known[i].val == letter) return known[i].name;
-    }
-    return "?";
+static bool read_option(void *arg, int letter, char *text) {
+    struct given *given = arg;
+    return read_load(given, letter, text) || read_talk(given, letter, text) ||
+           read_other(given, letter, text);
 }
 
 /* ---- the whole line ------------------------------------------------------ */
 
-/* A letter may stand among others, a name is a word of its own. */
-static int refuse_unknown(const char *word) {
-    if (optopt > 0 && optopt < OPTION_CONNECT && strncmp(word, "--", 2) != 0) {
-        return command_refuse(&blast_command, "what is '-%c'?", optopt);
-    }
-    return command_refuse(&blast_command, "what is '%s'?", word);
-}
-
 /* Takes the words apart.  Returns -1 to go on, or the exit status. */
 static int read_words(int argc, char **argv, struct given *given) {
-    int letter;
-
-    optind = 0; /* glibc: begin anew, whatever was read before */
-    while ((letter = getopt_long(argc, argv, letters, known, NULL)) != -1) {
-        if (letter == '?') {
-            return refuse_unknown(argv[optind - 1]);
-        }
-        if (letter == ':') {
-            return command_refuse(&blast_command, "--%s needs a value",
-                                  name_of(optopt));
-        }
-        if (!read_load(given, letter, optarg) &&
-            !read_talk(given, letter, optarg) &&
-            !read_other(given, letter, optarg)) {
-            return command_refuse(&blast_command, "--%s cannot be '%s'",
-                                  name_of(letter), optarg);
-        }
-    }
-    if (given->wants_help) {
-        fputs(blast_usage, stdout);
-        return STATUS_GOOD;
-    }
+    static const struct options all = { known, letters, read_option };
+    int status = options_read(&blast_command, &all, argc, argv, given);
+    if (status >= 0) return status;
     if (optind == argc) return command_refuse(&blast_command, "no URL given");
     if (optind + 1 < argc) {
         return command_refuse(&blast_command,

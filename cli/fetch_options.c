@@ -4,7 +4,6 @@
  */
 #include "fetch_options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <belay/http/url.h>
 
 #include "command.h"
+#include "options.h"
 #include "quantity.h"
 
 enum {
@@ -132,21 +132,12 @@ const char *fetch_name_of(const char *url, char *name, size_t bytes) {
 
 /* ---- single options ------------------------------------------------------ */
 
-static bool read_positive(const char *text, uint64_t max, uint32_t *number) {
-    uint64_t value;
-    if (!quantity_read_count(text, max, &value) || value == 0) return false;
-    *number = (uint32_t)value;
-    return true;
-}
-
 static bool read_sum(const char *text, struct fetch_options *options) {
     if (strlen(text) != 2 * FETCH_SUM_BYTES) return false;
+    if (text[strspn(text, "0123456789abcdefABCDEF")] != '\0') return false;
     for (size_t i = 0; i < FETCH_SUM_BYTES; i++) {
         char digits[3] = { text[2 * i], text[2 * i + 1], '\0' };
-        char *end;
-        if (digits[0] == '-' || digits[0] == '+') return false;
-        options->sum[i] = (unsigned char)strtoul(digits, &end, 16);
-        if (*end != '\0') return false;
+        options->sum[i] = (unsigned char)strtoul(digits, NULL, 16);
     }
     options->has_sum = true;
     return true;
@@ -159,19 +150,23 @@ static bool read_header(char *line, struct fetch_options *options) {
     if (options->header_count == FETCH_HEADERS_MAX) return false;
     *colon = '\0';
     const char *value = colon + 1 + strspn(colon + 1, " \t");
-    if (!bl_http_field_is_valid(line, value)) return false;
+    if (!bl_http_field_is_valid(line, value)) {
+        *colon = ':'; /* it is shown */
+        return false;
+    }
     options->headers[options->header_count++] =
         (bl_http_field){ .name = line, .value = value };
     return true;
 }
 
-static bool read_option(struct fetch_options *options, int letter, char *text) {
+static bool read_option(void *arg, int letter, char *text) {
+    struct fetch_options *options = arg;
     uint64_t retries;
     switch (letter) {
     case 'o': options->output = text; return text[0] != '\0';
     case 'd': options->directory = text; return text[0] != '\0';
     case 'c': options->resumes = true; return true;
-    case 'j': return read_positive(text, FETCH_JOBS_MAX, &options->jobs);
+    case 'j': return quantity_read_some(text, FETCH_JOBS_MAX, &options->jobs);
     case 'r':
         if (!quantity_read_count(text, RETRIES_MAX, &retries)) return false;
         options->retries = (uint32_t)retries;
@@ -190,39 +185,14 @@ static bool read_option(struct fetch_options *options, int letter, char *text) {
     }
 }
 
-static const char *name_of_option(int letter) {
-    for (size_t i = 0; known[i].name != NULL; i++) {
-        if (known[i].val == letter) return known[i].name;
-    }
-    return "?";
-}
-
 /* ---- the whole line ------------------------------------------------------ */
 
 /* Takes the words apart.  Returns -1 to go on, or the exit status. */
 static int read_words(int argc, char **argv, struct fetch_options *options) {
-    int letter;
-
-    optind = 0; /* glibc: begin anew, whatever was read before */
-    while ((letter = getopt_long(argc, argv, ":o:d:cj:r:t:H:kqh", known,
-                                 NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(fetch_usage, stdout);
-            return STATUS_GOOD;
-        }
-        if (letter == '?') {
-            return command_refuse(&fetch_command, "what is '%s'?",
-                                  argv[optind - 1]);
-        }
-        if (letter == ':') {
-            return command_refuse(&fetch_command, "--%s needs a value",
-                                  name_of_option(optopt));
-        }
-        if (!read_option(options, letter, optarg)) {
-            return command_refuse(&fetch_command, "--%s cannot be '%s'",
-                                  name_of_option(letter), optarg);
-        }
-    }
+    static const struct options all = { known, ":o:d:cj:r:t:H:kqh",
+                                        read_option };
+    int status = options_read(&fetch_command, &all, argc, argv, options);
+    if (status >= 0) return status;
     options->urls = argv + optind;
     options->url_count = (size_t)(argc - optind);
     return -1;

@@ -80,6 +80,13 @@ bool quantity_read_count(const char *text, uint64_t max, uint64_t *count) {
     return true;
 }
 
+bool quantity_read_some(const char *text, uint32_t max, uint32_t *count) {
+    uint64_t value;
+    if (!quantity_read_count(text, max, &value) || value == 0) return false;
+    *count = (uint32_t)value;
+    return true;
+}
+
 bool quantity_read_bytes(const char *text, uint64_t max, uint64_t *bytes) {
     double value;
     if (!read_with(text, sizes, LENGTH(sizes), (double)max, &value)) {

@@ -20,6 +20,9 @@
 /* "1000", "20k", "1.5M": a count. */
 bool quantity_read_count(const char *text, uint64_t max, uint64_t *count);
 
+/* The same, but not "0". */
+bool quantity_read_some(const char *text, uint32_t max, uint32_t *count);
+
 /* "64", "4K", "1.5M", "1G": bytes, in powers of 1024. */
 bool quantity_read_bytes(const char *text, uint64_t max, uint64_t *bytes);
 

@@ -585,6 +585,7 @@ class CommandLine(FetchCase):
                           ["-H", "no colon", "http://a/"],
                           ["-H", "A: b\r\nC: d", "http://a/"],
                           ["--sha256", "abc", "http://a/"],
+                          ["--sha256", " 1" * 32, "http://a/"],
                           ["ftp://a/"], ["http://a b/"], ["a/x"],
                           ["http://a/x", "http://b/x"], ["http://a/..%2fx"],
                           ["http://a/.hidden"], ["http://a/" + "x" * 300]):

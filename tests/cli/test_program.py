@@ -63,6 +63,37 @@ class Words(unittest.TestCase):
             for line in done.stdout.split("\n"):
                 self.assertLessEqual(len(line), 80, line)
 
+    def test_an_unknown_option_is_named(self):
+        for name in names_of_commands():
+            for words, said in ((("-qzk", "x"), "what is '-z'?"),
+                                (("--quiet", "-zq", "x"), "what is '-z'?"),
+                                (("--roots=r", "-z", "x"), "what is '-z'?"),
+                                (("--zebra=1", "x"), "what is '--zebra=1'?"),
+                                (("--quiet=1", "x"),
+                                 "--quiet takes no value"),
+                                (("--roots",), "--roots needs a value"),
+                                (("-H", "a b: c", "x"),
+                                 "--header cannot be 'a b: c'")):
+                with self.subTest(name=name, words=words):
+                    done = belay(name, *words)
+                    self.assertEqual(done.returncode, 2)
+                    self.assertEqual(done.stdout, "")
+                    self.assertEqual(done.stderr,
+                                     f"belay {name}: {said}\n"
+                                     f"Try 'belay help {name}'.\n")
+
+    def test_help_tells_every_option(self):
+        for name in names_of_commands():
+            path = os.path.join(ROOT, "cli", f"{name}_options.c")
+            with open(path, encoding="utf-8") as file:
+                options = re.findall(r'\{ "([\w-]+)", \w+_argument', file.read())
+            self.assertGreater(len(options), 5)
+            text = belay("help", name).stdout
+            if "without TLS" in text:
+                options = set(options) - {"insecure", "roots", "sha256"}
+            for option in options:
+                self.assertRegex(text, rf"--{option}\b")
+
     def test_help_of_two_commands_is_refused(self):
         done = belay("help", "a", "b")
         self.assertEqual(done.returncode, 2)

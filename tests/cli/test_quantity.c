@@ -30,6 +30,15 @@ TEST(counts_are_read) {
     CHECK_EQ(count_of("1.5M"), 1500000);
 }
 
+TEST(some_is_not_nothing) {
+    uint32_t count = 7;
+    CHECK(!quantity_read_some("0", 10, &count));
+    CHECK(!quantity_read_some("11", 10, &count));
+    CHECK_EQ(count, 7);
+    CHECK(quantity_read_some("10", 10, &count));
+    CHECK_EQ(count, 10);
+}
+
 TEST(times_are_read) {
     CHECK_EQ(time_of("10"), BL_SEC(10));
     CHECK_EQ(time_of("10s"), BL_SEC(10));
