@@ -7,24 +7,11 @@
 #include <belay/test.h>
 
 #include "cli/fetch_options.h"
+#include "support/words.h"
 
-enum {
-    WORDS_MAX = 24
-};
-
-/* Splits the line at spaces and reads it. */
 static int read_line(const char *line, struct fetch_options *options) {
-    static char copy[512];
     char *words[WORDS_MAX + 1];
-    int count = 0;
-
-    snprintf(copy, sizeof(copy), "%s", line);
-    for (char *word = strtok(copy, " "); word != NULL;
-         word = strtok(NULL, " ")) {
-        REQUIRE_LT(count, WORDS_MAX);
-        words[count++] = word;
-    }
-    words[count] = NULL;
+    int count = words_of(line, words);
     return fetch_options_read(count, words, options);
 }
 
