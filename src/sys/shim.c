@@ -61,6 +61,7 @@ struct shim {
     struct bl__spawn_plan *plan;
     void *stack; /* of the program, until it is one */
     int socket;
+    int our_end; /* of the socket: its copy would hide that ours is closed */
     pid_t parent;
     pid_t leader;               /* the program; 0 once it is reaped */
     pid_t group;                /* of the program */
@@ -184,11 +185,23 @@ BL__BARE static void shim_read_orders(struct shim *shim) {
     }
 }
 
-BL__BARE static void shim_read_signals(struct shim *shim) {
+BL__BARE static void shim_read_signals(struct shim *shim, int signals) {
     struct signalfd_siginfo info;
-    while (BL__RAW3(read, SHIM_SIGNALS, &info, sizeof info) > 0) {
+    while (BL__RAW3(read, signals, &info, sizeof info) > 0) {
         if (info.ssi_signo == SIGUSR1) shim_lose_parent(shim);
     }
+}
+
+/* Waits for orders or signals; returns whether there are orders to read. */
+BL__BARE static bool shim_wait(int socket, int signals,
+                               const struct timespec *limit) {
+    struct pollfd items[2];
+    items[0].fd = socket;
+    items[1].fd = signals;
+    items[0].events = items[1].events = POLLIN;
+    items[0].revents = items[1].revents = 0;
+    BL__RAW5(ppoll, items, 2, limit, NULL, 0);
+    return items[0].revents != 0;
 }
 
 BL__BARE static void shim_serve(struct shim *shim) {
@@ -197,14 +210,9 @@ BL__BARE static void shim_serve(struct shim *shim) {
         struct timespec rescan;
         rescan.tv_sec = 0;
         rescan.tv_nsec = SHIM_RESCAN_MS * 1000000L;
-        struct pollfd items[2];
-        items[0].fd = SHIM_SOCKET;
-        items[1].fd = SHIM_SIGNALS;
-        items[0].events = items[1].events = POLLIN;
-        items[0].revents = items[1].revents = 0;
         if (is_busy) shim_do_to_all(shim);
-        BL__RAW5(ppoll, items, 2, is_busy ? &rescan : NULL, NULL, 0);
-        shim_read_signals(shim);
+        shim_wait(SHIM_SOCKET, SHIM_SIGNALS, is_busy ? &rescan : NULL);
+        shim_read_signals(shim, SHIM_SIGNALS);
         shim_read_orders(shim);
     }
 }
@@ -241,8 +249,18 @@ BL__BARE static void shim_keep(int socket, int signals) {
     BL__RAW1(chdir, "/");
 }
 
+/* Until we have taken notice of the program; or have ended, or given up. */
+BL__BARE static void shim_await_go(struct shim *shim, int signals) {
+    bool has_orders = false;
+    while (!has_orders && shim->standing.order != BL__SHIM_KILL) {
+        has_orders = shim_wait(shim->socket, signals, NULL);
+        shim_read_signals(shim, signals);
+    }
+}
+
 BL__BARE static void shim_run(struct shim *shim) {
     struct bl__shim_report *report = &shim->report;
+    BL__RAW1(close, shim->our_end);
     report->kind = BL__SHIM_FAILED;
     report->failure.step = BL__SPAWN_CLONE;
     long rc = shim_become(shim);
@@ -266,9 +284,8 @@ BL__BARE static void shim_run(struct shim *shim) {
     shim_send(shim, shim->socket);
     if (!is_started) return;
 
+    shim_await_go(shim, (int)signals);
     /* Now the plan is not there any more, and neither is the C library. */
-    struct shim_order go;
-    BL__RAW5(recvfrom, shim->socket, &go, sizeof go, 0, NULL);
     shim_keep(shim->socket, (int)signals);
     shim_serve(shim);
 }
@@ -357,9 +374,11 @@ int bl__shim_spawn(struct bl__spawn_plan *plan, void *stack,
     }
     /* Beneath its stack, where it stays. */
     struct shim *made = (void *)((char *)stack + BL__SPAWN_STACK_BYTES);
-    *made = (struct shim){
-        .plan = plan, .socket = ends[1], .stack = stack, .parent = getpid()
-    };
+    *made = (struct shim){ .plan = plan,
+                           .socket = ends[1],
+                           .our_end = ends[0],
+                           .stack = stack,
+                           .parent = getpid() };
     struct bl__shim opened = { .pidfd = -1, .socket = ends[0] };
     plan->mask = bl__spawn_block_signals();
     long pid = shim_clone(made, stack, &opened.pidfd);

@@ -17,10 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/famine.h"
 #include "support/files.h"
+#include "support/filter.h"
 #include "support/host.h"
 #include "support/programs.h"
 #include "support/sockets.h"
@@ -699,6 +702,21 @@ TEST(without_descriptors_nothing_is_started, (reach), REAL) {
     CHECK_OK(bl_process_close(process));
 }
 
+/* What has begun by then is ended, though its shim still waits for a word. */
+TEST(a_program_that_cannot_be_looked_after_is_ended, REAL) {
+    struct marker marker;
+    const char *argv[] = { "sleep", "1000", NULL };
+    bl_process_options options = program_options();
+    bl_process *process = start_script("exit 0", &options); /* the driver */
+    CHECK_OK(bl_process_close(process));
+    marker_open(&marker, &options);
+    int fds = count_fds();
+    refuse_call(SYS_pidfd_open, EMFILE);
+    CHECK_ERR(bl_process_spawn(argv, &options, &process), BL_EMFILE);
+    CHECK_EQ(count_fds(), fds);
+    CHECK(marker_ends(&marker));
+}
+
 static bl_ssize refuses_to_clone(void *context, bl_io_call call, int fd,
                                  size_t bytes) {
     (void)context;
@@ -749,6 +767,32 @@ TEST(a_program_can_end_with_its_parent, REAL) {
     struct marker marker;
     marker_open(&marker, &options);
     CHECK_EQ(in_child(runs_and_leaves, &marker), 0);
+    CHECK(marker_ends(&marker));
+    reap_adopted();
+}
+
+static int dies_as_it_starts(void *arg) {
+    bl_process_options options = program_options();
+    struct marker *marker = arg;
+    const char *argv[] = { "sleep", "1000", NULL };
+    bl_process *process = start_script("exit 0", NULL);
+    BL_TRY(bl_process_close(process));
+    options.fds = &marker->passed;
+    options.fd_count = 1;
+    die_at_call(SYS_pidfd_open);
+    return bl_process_spawn(argv, &options, &process);
+}
+
+static int runs_and_dies(void *arg) {
+    return bl_run(dies_as_it_starts, arg);
+}
+
+/* Not even the number of the program is known here by then. */
+TEST(who_is_killed_while_it_starts_a_program_leaves_none, REAL) {
+    bl_process_options options = program_options();
+    struct marker marker;
+    marker_open(&marker, &options);
+    CHECK_EQ(WTERMSIG(in_child(runs_and_dies, &marker)), SIGSYS);
     CHECK(marker_ends(&marker));
     reap_adopted();
 }

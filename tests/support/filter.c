@@ -43,6 +43,16 @@ void refuse_call(long number, int error) {
     install(program, sizeof program / sizeof *program);
 }
 
+void die_at_call(long number) {
+    struct sock_filter program[] = {
+        LOAD(nr),
+        SKIP_UNLESS((unsigned)number, 1),
+        RETURN(SECCOMP_RET_KILL_PROCESS),
+        RETURN(SECCOMP_RET_ALLOW),
+    };
+    install(program, sizeof program / sizeof *program);
+}
+
 /* The argument's lower half; the machines we run on put it first. */
 void refuse_call_with(long number, int index, unsigned value, int error) {
     struct sock_filter program[] = {

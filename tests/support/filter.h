@@ -15,6 +15,9 @@ void refuse_call(long number, int error);
 /* As refuse_call, but only where argument number `index` is `value`. */
 void refuse_call_with(long number, int index, unsigned value, int error);
 
+/* From now on the system call `number` kills the process at once. */
+void die_at_call(long number);
+
 /* From now on io_uring cannot be set up. */
 void refuse_io_uring(int error);
 
