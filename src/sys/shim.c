@@ -239,8 +239,14 @@ BL__BARE static long shim_become(const struct shim *shim) {
     return 0;
 }
 
-/* Our descriptors are closed here, and those of the program with them. */
+/* Our descriptors are closed here, and those of the program with them: first
+ * those that are in the way, since there may be no other left. */
 BL__BARE static void shim_keep(int socket, int signals) {
+    unsigned low = (unsigned)(socket < signals ? socket : signals);
+    unsigned high = (unsigned)(socket < signals ? signals : socket);
+    if (low > 2) bl__spawn_seal(2, low - 1, true);
+    if (high > 2) bl__spawn_seal(low < 2 ? 2 : low + 1, high - 1, true);
+    bl__spawn_seal(high < 2 ? 2 : high + 1, ~0U, true);
     socket = (int)BL__RAW3(fcntl, socket, F_DUPFD_CLOEXEC, 2);
     signals = (int)BL__RAW3(fcntl, signals, F_DUPFD_CLOEXEC, 2);
     BL__RAW3(dup3, socket, SHIM_SOCKET, O_CLOEXEC);
