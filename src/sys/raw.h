@@ -6,9 +6,10 @@
  * errno, and what sanitizers keep.  What runs there makes its system calls
  * here, and is compiled without instrumentation (BL__BARE).
  *
- * On a CPU that is not known the calls go by the C library, and bl__raw_is_bare
- * is false: then there is no such child.  The C library's clone() is not used
- * in any case: ThreadSanitizer takes each call of it for a fork.
+ * On a CPU that is not known, and with BELAY_CTX=generic, the calls go by the C
+ * library, and bl__raw_is_bare is false: then there is no such child.  The C
+ * library's clone() is not used in any case: ThreadSanitizer takes each call of
+ * it for a fork.
  */
 #ifndef BL__SYS_RAW_H
 #define BL__SYS_RAW_H
@@ -34,7 +35,7 @@
         __attribute__((no_sanitize("address", "thread", "undefined")))
 #endif
 
-#if defined(__x86_64__) && defined(__LP64__)
+#if defined(__x86_64__) && defined(__LP64__) && !defined(BELAY_CTX_GENERIC)
 
 static const bool bl__raw_is_bare = true;
 
@@ -83,7 +84,7 @@ BL__BARE static inline long bl__raw_clone(long flags, void *top,
     return result;
 }
 
-#elif defined(__aarch64__) && defined(__LP64__)
+#elif defined(__aarch64__) && defined(__LP64__) && !defined(BELAY_CTX_GENERIC)
 
 static const bool bl__raw_is_bare = true;
 
