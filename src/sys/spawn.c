@@ -150,6 +150,11 @@ BL__BARE void bl__spawn_seal(unsigned low, unsigned high, bool closes) {
     if (rc < 0) spawn_seal_by_list(low, high, closes);
 }
 
+/* The first number above all that the program is to have. */
+BL__BARE static int spawn_fds_end(const struct bl__spawn_plan *plan) {
+    return plan->fd_count > 0 ? plan->fds[plan->fd_count - 1].as + 1 : 0;
+}
+
 /*
  * First whatever stands where something else is to go is moved out of the way,
  * then each goes to its place, then all that is in between is sealed.
@@ -157,7 +162,7 @@ BL__BARE void bl__spawn_seal(unsigned low, unsigned high, bool closes) {
 BL__BARE static long spawn_place_fds(const struct spawn_launch *launch) {
     struct bl__spawn_fd *fds = launch->plan->fds;
     size_t count = launch->plan->fd_count;
-    int end = count > 0 ? fds[count - 1].as + 1 : 0;
+    int end = spawn_fds_end(launch->plan);
     for (size_t i = 0; i < count; i++) {
         if (fds[i].fd >= end || fds[i].fd == fds[i].as) continue;
         long moved = BL__RAW3(fcntl, fds[i].fd, F_DUPFD_CLOEXEC, end);
@@ -345,6 +350,13 @@ BL__BARE static long spawn_launch_shared(struct spawn_launch *launch,
     return bl__raw_clone(flags, top, spawn_child, launch, pidfd);
 }
 
+/* In the child: where nothing of the program's will be put in its place. */
+BL__BARE static int spawn_move_report(const struct spawn_launch *launch) {
+    long moved = BL__RAW3(fcntl, launch->report_fd, F_DUPFD_CLOEXEC,
+                          spawn_fds_end(launch->plan));
+    return moved < 0 ? launch->report_fd : (int)moved;
+}
+
 /* The end of the pipe is that of exec; what came before is the failure. */
 BL__BARE static long spawn_launch_forked(struct spawn_launch *launch) {
     int ends[2];
@@ -352,7 +364,10 @@ BL__BARE static long spawn_launch_forked(struct spawn_launch *launch) {
     if (rc < 0) return rc;
     launch->report_fd = ends[1];
     long pid = BL__RAW2(clone, SIGCHLD, 0);
-    if (pid == 0) bl__raw_exit(spawn_child(launch));
+    if (pid == 0) {
+        launch->report_fd = spawn_move_report(launch);
+        bl__raw_exit(spawn_child(launch));
+    }
     BL__RAW1(close, ends[1]);
     if (pid > 0) {
         do {

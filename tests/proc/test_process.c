@@ -132,6 +132,19 @@ TEST(a_program_that_is_not_there_is_no_program, (reach), REAL) {
     CHECK_ERR(bl_process_spawn(argv, &options, &process), BL_ENOENT);
 }
 
+/* Whatever carries the news, it is not among those that the program gets. */
+TEST(a_failure_is_heard_past_the_descriptors_that_are_passed, (reach), REAL) {
+    bl_process_options options = program_options();
+    bl_process_fd fds[BL_PROCESS_FDS_MAX];
+    options.reach = reach;
+    for (int i = 0; i < BL_PROCESS_FDS_MAX; i++)
+        fds[i] = (bl_process_fd){ .fd = 0, .as = 3 + i };
+    options.fds = fds;
+    options.fd_count = BL_PROCESS_FDS_MAX;
+    cannot_start("no-such-program", options, BL_ENOENT,
+                 "cannot execute no-such-program");
+}
+
 TEST(what_must_not_be_executed_is_said, (reach, t_tmpdir), REAL) {
     bl_process_options options = program_options();
     options.reach = reach;
