@@ -24,6 +24,7 @@
 #include <belay/error.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -43,6 +44,9 @@
 #endif
 #ifndef CLONE_PIDFD
 #    define CLONE_PIDFD 0x1000
+#endif
+#ifndef P_PIDFD
+#    define P_PIDFD 3
 #endif
 
 enum {
@@ -314,12 +318,19 @@ BL__BARE static int spawn_probe_child(void *arg) {
     return 0;
 }
 
+/* A system that can wait for pidfds says that this one is not open. */
+static bool spawn_find_pidfds(void) {
+    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (pidfd < 0 && errno == ENOSYS) return false;
+    if (pidfd >= 0) close(pidfd);
+    long rc = syscall(SYS_waitid, P_PIDFD, INT_MAX, NULL, WEXITED, NULL);
+    return rc == 0 || errno != EINVAL;
+}
+
 static void spawn_probe(void) {
     static _Alignas(16) char stack[8 * 1024];
     volatile bool flag = false;
-    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    spawn_has_pidfds = pidfd >= 0 || errno != ENOSYS;
-    if (pidfd >= 0) close(pidfd);
+    spawn_has_pidfds = spawn_find_pidfds();
     uint64_t mask = bl__spawn_block_signals();
     long pid = bl__raw_clone(CLONE_VM | CLONE_VFORK, stack + sizeof stack,
                              spawn_probe_child, (void *)&flag, NULL);

@@ -155,7 +155,7 @@ bool bl__shim_read_report(const struct bl__shim *shim,
 /* Whether a child can share our memory. */
 bool bl__spawn_is_shared(void);
 
-/* Whether the system has pidfds (Linux 5.3); Valgrind 3.19 has none. */
+/* Whether pidfds can be waited for (Linux 5.4); Valgrind 3.19 has none. */
 bool bl__spawn_is_possible(void);
 
 /* Makes the child of `plan`, in whatever process calls it, with signals

@@ -728,6 +728,19 @@ TEST(without_descriptors_nothing_is_started, (reach), REAL) {
     close(ends[1]);
 }
 
+/* Linux 5.3 has pidfds, and cannot wait for them. */
+PARAM(long, missing, SYS_pidfd_open, SYS_waitid);
+
+TEST(on_an_old_system_nothing_is_started, (reach, missing), REAL) {
+    bl_process_options options = program_options();
+    options.reach = reach;
+    int fds = count_fds();
+    if (missing == SYS_pidfd_open) refuse_call(SYS_pidfd_open, ENOSYS);
+    if (missing == SYS_waitid) refuse_call_with(SYS_waitid, 0, 3, EINVAL);
+    cannot_start("true", options, -ENOSYS, "cannot make a process for true");
+    CHECK_LE(count_fds(), fds + 2); /* the driver's */
+}
+
 /* What has begun by then is ended, though its shim still waits for a word. */
 TEST(a_program_that_cannot_be_looked_after_is_ended, REAL) {
     struct marker marker;
