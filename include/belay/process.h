@@ -229,8 +229,7 @@ bl_branch bl_on_process(bl_process *process, bl_process_status *status);
  * Errors:
  *   BL_EINVAL  process is NULL, or there is no such signal
  *   BL_ESRCH   the program has ended
- *
- * Any other code is the system's: the program has become another user's.
+ *   BL_EPERM   the program has become another user's
  */
 BL_MAY_FAIL
 int bl_process_signal(bl_process *process, int number);
@@ -385,12 +384,12 @@ void bl_process_status_format(const bl_process_status *status, char *text,
  * Errors:
  *   BL_EINVAL     name or user is NULL
  *   BL_ENOENT     nobody is called that
+ *   BL_EOVERFLOW  the user is in more than BL_PROCESS_GROUPS_MAX groups
  *   BL_ECANCELED  an enclosing scope was cancelled
  *   BL_ENOLOOP    no loop runs on this thread
  *   BL_ENOTASK    called from a loop callback
  *
- * Any other code is the system's, or says that the user is in more groups than
- * there is room for.
+ * Any other code is the system's.
  */
 BL_MAY_WAIT
 int bl_process_find_user(const char *name, bl_process_user *user);

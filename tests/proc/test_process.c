@@ -482,6 +482,27 @@ TEST(a_group_can_be_sent_a_signal, (reach), REAL, .tags = "rigid") {
     CHECK_OK(bl_process_close(process));
 }
 
+static int becomes_nobody(void *arg) {
+    bl_process_options options = program_options();
+    const char *argv[] = { "sleep", "1000", NULL };
+    bl_process *process;
+    (void)arg;
+    BL_TRY(bl_process_spawn(argv, &options, &process));
+    if (setresuid(65534, 65534, 65534) < 0) return 1;
+    int rc = bl_process_signal(process, SIGTERM);
+    BL_TRY(bl_process_close(process)); /* the shim is root's still */
+    return rc == BL_EPERM ? 0 : 1;
+}
+
+static int runs_as_nobody(void *arg) {
+    return bl_run(becomes_nobody, arg);
+}
+
+TEST(a_program_of_another_user_cannot_be_sent_a_signal, .no_loop = true) {
+    if (geteuid() != 0) t_skip("only root can become somebody else");
+    CHECK_EQ(in_child(runs_as_nobody, NULL), 0);
+}
+
 /* ---- groups and sessions ------------------------------------------------- */
 
 static const char places[] = "exec ps -o pgid=,sid= -p $$";

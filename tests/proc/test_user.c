@@ -6,7 +6,28 @@
  */
 #include <belay/test.h>
 
+#include <dlfcn.h>
+#include <grp.h>
+#include <string.h>
+
 #include "support/host.h"
+
+typedef int groups_fn(const char *user, gid_t group, gid_t *groups, int *count);
+
+static int groups_made_up; /* 0: what the system says */
+
+/* Stands before the C library's, which knows nobody in so many groups. */
+int getgrouplist(const char *user, gid_t group, gid_t *groups, int *count) {
+    groups_fn *ask;
+    void *symbol = dlsym(RTLD_NEXT, "getgrouplist");
+    memcpy(&ask, &symbol, sizeof ask);
+    if (groups_made_up == 0) return ask(user, group, groups, count);
+    int room = *count;
+    *count = groups_made_up;
+    for (int i = 0; i < room && i < groups_made_up; i++)
+        groups[i] = group + (gid_t)i;
+    return groups_made_up > room ? -1 : groups_made_up;
+}
 
 TEST(a_user_is_found_with_its_groups) {
     bl_process_user user = { .uid = 77 };
@@ -15,6 +36,18 @@ TEST(a_user_is_found_with_its_groups) {
     CHECK_EQ(user.gid, 0u);
     REQUIRE_GE(user.group_count, 1u);
     CHECK_EQ(user.groups[0], 0u);
+}
+
+TEST(a_user_may_be_in_so_many_groups_and_no_more) {
+    bl_process_user user = { .uid = 77 };
+    groups_made_up = BL_PROCESS_GROUPS_MAX + 1;
+    CHECK_ERR(bl_process_find_user("root", &user), BL_EOVERFLOW);
+    CHECK_EQ(user.uid, 77u);
+    groups_made_up = BL_PROCESS_GROUPS_MAX;
+    CHECK_OK(bl_process_find_user("root", &user));
+    CHECK_EQ(user.group_count, (size_t)BL_PROCESS_GROUPS_MAX);
+    CHECK_EQ(user.groups[BL_PROCESS_GROUPS_MAX - 1],
+             (gid_t)BL_PROCESS_GROUPS_MAX - 1);
 }
 
 TEST(nobody_is_called_that) {
