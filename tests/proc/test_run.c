@@ -21,6 +21,16 @@ static bl_process_run_options run_options(void) {
     return (bl_process_run_options){ .size = sizeof(bl_process_run_options) };
 }
 
+/* Options with a marker. */
+static bl_process_run_options marked_options(struct marker *marker,
+                                             bl_process_options *process) {
+    bl_process_run_options options = run_options();
+    *process = (bl_process_options){ .size = sizeof *process };
+    marker_open(marker, process);
+    options.process = process;
+    return options;
+}
+
 static int runs(const char *script, const bl_process_run_options *options,
                 bl_process_result *result) {
     const char *argv[] = { "sh", "-c", script, NULL };
@@ -137,10 +147,8 @@ TEST(too_much_output_is_an_error_and_not_cut_off, (limit), REAL) {
 TEST(a_program_that_never_stops_writing_is_ended, REAL) {
     struct marker marker;
     bl_process_result result;
-    bl_process_options process = { .size = sizeof process };
-    bl_process_run_options options = run_options();
-    marker_open(&marker, &process);
-    options.process = &process;
+    bl_process_options process;
+    bl_process_run_options options = marked_options(&marker, &process);
     options.output_bytes_max = 100 * 1000;
     CHECK_ERR(runs("yes >&2", &options, &result), BL_EMSGSIZE);
     CHECK(marker_ends(&marker));
@@ -149,10 +157,8 @@ TEST(a_program_that_never_stops_writing_is_ended, REAL) {
 TEST(what_it_leaves_running_is_ended_and_all_output_is_there, REAL) {
     struct marker marker;
     bl_process_result result;
-    bl_process_options process = { .size = sizeof process };
-    bl_process_run_options options = run_options();
-    marker_open(&marker, &process);
-    options.process = &process;
+    bl_process_options process;
+    bl_process_run_options options = marked_options(&marker, &process);
     REQUIRE_OK(runs("setsid sleep 1000 & echo first; "
                     "(sleep 1000; echo never) & echo last",
                     &options, &result));
@@ -164,10 +170,8 @@ TEST(what_it_leaves_running_is_ended_and_all_output_is_there, REAL) {
 TEST(a_cancelled_run_ends_the_program, REAL) {
     struct marker marker;
     bl_process_result result;
-    bl_process_options process = { .size = sizeof process };
-    bl_process_run_options options = run_options();
-    marker_open(&marker, &process);
-    options.process = &process;
+    bl_process_options process;
+    bl_process_run_options options = marked_options(&marker, &process);
     CHECK_ERR(
         bl_wait_for(runs("echo x; sleep 1000 & sleep 1000", &options, &result),
                     BL_MS(20)),
@@ -226,10 +230,8 @@ TEST(without_memory_nothing_is_left, REAL) {
     bl_process_result_done(&result);
     for (int spare = 0;; spare++) {
         struct marker marker;
-        bl_process_options process = { .size = sizeof process };
-        bl_process_run_options options = run_options();
-        marker_open(&marker, &process);
-        options.process = &process;
+        bl_process_options process;
+        bl_process_run_options options = marked_options(&marker, &process);
         famine_begin(spare);
         int rc = runs("echo hello", &options, &result);
         famine_end();
@@ -268,7 +270,7 @@ static int runs_one_of_many(void *arg) {
     return 0;
 }
 
-/* On a quiet machine it takes 2 s; bench/process.py says how long exactly. */
+/* On a quiet machine it takes 2 s; bench/process.c says how long exactly. */
 TEST(a_thousand_programs_run_and_are_reaped, REAL, .tags = "bulky native",
      .timeout = BL_SEC(100)) {
     struct crowd crowd = { 0 };
