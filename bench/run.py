@@ -53,7 +53,8 @@ SUPERVISORS = {"foreman": "foreman", "supervisor": "supervisord",
                "supervisor-group": "supervisord", "runit": "runsvdir",
                "s6": "s6-svscan"}
 
-OPTIONAL = {"net_http.c"}  # needs an HTTP parser to be installed
+# These need a library besides: an HTTP parser, OpenSSL.
+OPTIONAL = {"net_http.c", "net_tls.c"}
 
 # Metrics about other threads or processes: these may use all CPUs.
 UNPINNED = {"process.thousand_s", "core.to_thread_us", "core.channel_roundtrip_us",
@@ -136,11 +137,12 @@ class Program:
 # ---- who takes part ---------------------------------------------------------
 
 
-def find_programs(build, wanted):
+def find_programs(build, wanted, only):
     """Returns the programs of the `wanted` contenders (none: of all), and
-    why some contenders do not take part."""
+    why some contenders do not take part.  Of ours those must be there that
+    may have metrics which begin with `only`."""
     programs, absent = [], {}
-    finders = [(OURS, find_ours)]
+    finders = [(OURS, lambda name, build: find_ours(name, build, only))]
     finders += [(name, find_c_peer) for name in c_peers()]
     finders += [("go", find_go), ("asyncio", find_asyncio),
                 ("uvloop", find_uvloop), ("nginx", find_nginx),
@@ -163,11 +165,20 @@ def built(build, source):
     return path, os.access(path, os.X_OK)
 
 
-def find_ours(_, build):
+def is_needed(source, only):
+    """Whether a program of ours must be there: the metrics of TOPIC.c and
+    TOPIC_*.c begin with "TOPIC."."""
+    name = os.path.basename(source)
+    topic = os.path.splitext(name)[0].split("_")[0] + "."
+    is_asked = topic.startswith(only) or only.startswith(topic)
+    return is_asked and name not in OPTIONAL
+
+
+def find_ours(_, build, only):
     commands = []
     for source in sorted(glob.glob(os.path.join(HERE, "*.c"))):
         path, is_there = built(build, source)
-        if not is_there and os.path.basename(source) in OPTIONAL:
+        if not is_there and not is_needed(source, only):
             continue
         if not is_there:
             raise Broken(f"{path} is not built; `make bench` does that")
@@ -482,7 +493,8 @@ def parse_arguments(arguments):
 def main(arguments):
     options = parse_arguments(arguments)
     try:
-        programs, absent = find_programs(options.build, options.contender)
+        programs, absent = find_programs(options.build, options.contender,
+                                         options.only)
     except Broken as error:
         say(f"bench/run.py: {error}")
         return 1

@@ -5,6 +5,7 @@ Scripts that print made-up numbers stand in for the programs that measure.
 """
 
 import contextlib
+import glob
 import io
 import json
 import os
@@ -253,6 +254,30 @@ class Running(unittest.TestCase):
             status = run.main(["--build", self.place, "--quick"])
         self.assertEqual(status, 1)
         self.assertIn("is not built", err.getvalue())
+
+    def ours(self, only, *names):
+        """The names of the programs that are ours, if those are built."""
+        os.makedirs(os.path.join(self.place, "bench"), exist_ok=True)
+        for name in names:
+            path, _ = run.built(self.place, name)
+            with open(path, "w", encoding="utf-8"):
+                os.chmod(path, 0o755)
+        commands, _ = run.find_ours("belay", self.place, only)
+        return {os.path.basename(command[0]) for command in commands}
+
+    def test_only_those_in_question_must_be_built(self):
+        core = [os.path.basename(source) for source in
+                glob.glob(os.path.join(ROOT, "bench", "core_*.c"))]
+        for only in ("core", "core.", "core.switch_ns", "c"):
+            with self.subTest(only=only):
+                self.assertIn("core_switch", self.ours(only, *core))
+        for only in ("", "process", "process.spawn_us", "p", "net.echo_64"):
+            with self.subTest(only=only):
+                with self.assertRaises(run.Broken):
+                    self.ours(only)
+
+    def test_what_needs_another_library_may_be_missing(self):
+        self.assertIn("net_echo", self.ours("net.", "net_echo.c"))
 
 
 if __name__ == "__main__":
