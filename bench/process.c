@@ -8,10 +8,10 @@
  * process.run_us          /bin/echo run, with its output collected
  * process.thousand_s      1,000 of that, 16 at a time
  */
+#include "peers/process_load.h"
 #include "trial.h"
 
 enum {
-    LARGE_BYTES = 512 * 1024 * 1024,
     AT_ONCE = 16
 };
 
@@ -51,12 +51,7 @@ static double run_spawn_tree(uint64_t count) {
 }
 
 static double run_spawn_large(uint64_t count) {
-    char *memory = malloc(LARGE_BYTES);
-    if (memory == NULL) return BL_ENOMEM;
-    memset(memory, 1, LARGE_BYTES);
-    double cost = trial_run(spawn_main, count);
-    free(memory);
-    return cost;
+    return process_run_large(run_spawn, count);
 }
 
 static int run_one(void) {

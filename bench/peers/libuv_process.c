@@ -4,14 +4,9 @@
  *
  * For process.run_us the output comes by a pipe, to the end of it.
  */
-#include <errno.h>
 #include <uv.h>
 
-#include "measure.h"
-
-enum {
-    LARGE_BYTES = 512 * 1024 * 1024
-};
+#include "process_load.h"
 
 static char read_buffer[4096];
 static size_t read_bytes;
@@ -101,12 +96,7 @@ static double run_run(uint64_t count) {
 }
 
 static double run_spawn_large(uint64_t count) {
-    char *memory = malloc(LARGE_BYTES);
-    if (memory == NULL) return -ENOMEM;
-    memset(memory, 1, LARGE_BYTES);
-    double cost = run_spawn(count);
-    free(memory);
-    return cost;
+    return process_run_large(run_spawn, count);
 }
 
 int main(int argc, char **argv) {

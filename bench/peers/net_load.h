@@ -260,6 +260,26 @@ static inline void net_say_port(int fd) {
     fflush(stdout);
 }
 
+/* Servers written in C, on TCP: a socket that listens, or a failure. */
+static inline int net_listen(void) {
+    struct sockaddr_in any = {
+        .sin_family = AF_INET,
+        .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
+    };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0) return -errno;
+    return listen(fd, 4096) < 0 ? -errno : fd;
+}
+
+/* The next connection; below 0 if there is none. */
+static inline int net_accept(int listener) {
+    int on = 1;
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
 /* ---- the client -------------------------------------------------------- */
 
 static inline void net_watch(struct net_peer *peer, int operation,

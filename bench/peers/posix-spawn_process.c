@@ -9,11 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "measure.h"
-
-enum {
-    LARGE_BYTES = 512 * 1024 * 1024
-};
+#include "process_load.h"
 
 static double run_spawn(uint64_t count) {
     char name[] = "/bin/true";
@@ -29,12 +25,7 @@ static double run_spawn(uint64_t count) {
 }
 
 static double run_spawn_large(uint64_t count) {
-    char *memory = malloc(LARGE_BYTES);
-    if (memory == NULL) return -ENOMEM;
-    memset(memory, 1, LARGE_BYTES);
-    double cost = run_spawn(count);
-    free(memory);
-    return cost;
+    return process_run_large(run_spawn, count);
 }
 
 int main(int argc, char **argv) {

@@ -42,11 +42,9 @@ static void serve(int fd) {
 }
 
 static void accept_all(int listener) {
-    int on = 1;
     for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = net_accept(listener);
         if (fd < 0) return;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct epoll_event event = { .events = EPOLLIN | EPOLLET,
                                      .data = { .fd = fd } };
         epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
@@ -55,16 +53,10 @@ static void accept_all(int listener) {
 
 static int run_server(const char *mode, void *arg) {
     struct epoll_event events[NET_EVENTS_MAX];
-    struct sockaddr_in any = {
-        .sin_family = AF_INET,
-        .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
-    };
     (void)mode;
     (void)arg;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (listener < 0) return -errno;
-    if (bind(listener, (struct sockaddr *)&any, sizeof any) < 0) return -errno;
-    if (listen(listener, 4096) < 0) return -errno;
+    int listener = net_listen();
+    if (listener < 0) return listener;
     struct epoll_event event = { .events = EPOLLIN,
                                  .data = { .fd = listener } };
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -66,11 +66,9 @@ static void serve(struct connection *connection) {
 }
 
 static void accept_all(int listener) {
-    int on = 1;
     for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = net_accept(listener);
         if (fd < 0) return;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct connection *connection = calloc(1, sizeof *connection);
         if (connection == NULL) {
             close(fd);
@@ -85,21 +83,10 @@ static void accept_all(int listener) {
     }
 }
 
-static int listen_tcp(void) {
-    struct sockaddr_in any = {
-        .sin_family = AF_INET,
-        .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
-    };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
-    if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0) return -errno;
-    return listen(fd, 4096) < 0 ? -errno : fd;
-}
-
 static int run_tcp(void) {
     struct epoll_event events[NET_EVENTS_MAX];
     struct epoll_event event = { .events = EPOLLIN };
-    int listener = listen_tcp();
+    int listener = net_listen();
     if (listener < 0) return listener;
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event);

@@ -72,11 +72,9 @@ static void serve(struct connection *connection) {
 }
 
 static void accept_all(int listener) {
-    int on = 1;
     for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = net_accept(listener);
         if (fd < 0) return;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct connection *connection = calloc(1, sizeof *connection);
         SSL *tls = SSL_new(context);
         if (connection == NULL || tls == NULL) abort();
@@ -91,22 +89,11 @@ static void accept_all(int listener) {
     }
 }
 
-static int listen_tcp(void) {
-    struct sockaddr_in any = {
-        .sin_family = AF_INET,
-        .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) },
-    };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
-    if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0) return -errno;
-    return listen(fd, 4096) < 0 ? -errno : fd;
-}
-
 static int run_server(const char *mode, void *arg) {
     struct epoll_event events[NET_EVENTS_MAX];
     struct epoll_event event = { .events = EPOLLIN };
     struct tls_identity identity;
-    int listener = listen_tcp();
+    int listener = net_listen();
     (void)mode;
     (void)arg;
     context = SSL_CTX_new(TLS_server_method());
