@@ -44,6 +44,19 @@ static bl_http_client *plain_client(void) {
     return client_of(&options);
 }
 
+/* A client that finds `peer` where it connects. */
+static bl_http_client *client_to(bl_stream *peer) {
+    wires = (struct wires){ 0 };
+    wires_offer(&wires, peer);
+    return plain_client();
+}
+
+/* Closes it, and what it has not connected to. */
+static void client_end(bl_http_client *client) {
+    bl_http_client_close(client);
+    wires_done(&wires);
+}
+
 /* Gets `url`; the body, or the name of the code. */
 static const char *got(bl_http_client *client, const char *url) {
     static char text[256];
@@ -56,16 +69,13 @@ static const char *got(bl_http_client *client, const char *url) {
 }
 
 /* Runs one script against one GET of http://a/x. */
-#define AGAINST(steps, expected)                        \
-    do {                                                \
-        BL_GROUP_SCOPED(group);                         \
-        wires = (struct wires){ 0 };                    \
-        wires_offer(&wires, t_peer(&group, steps));     \
-        bl_http_client *client = plain_client();        \
-        CHECK_STR(got(client, "http://a/x"), expected); \
-        bl_http_client_close(client);                   \
-        wires_done(&wires);                             \
-        CHECK_OK(bl_group_exit(&group, 0));             \
+#define AGAINST(steps, expected)                                   \
+    do {                                                           \
+        BL_GROUP_SCOPED(group);                                    \
+        bl_http_client *client = client_to(t_peer(&group, steps)); \
+        CHECK_STR(got(client, "http://a/x"), expected);            \
+        client_end(client);                                        \
+        CHECK_OK(bl_group_exit(&group, 0));                        \
     } while (0)
 
 /* ---- responses ----------------------------------------------------------- */
@@ -117,13 +127,10 @@ TEST(some_statuses_have_no_body) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     CHECK_STR(got(client, "http://a/x"), "204 ");
     CHECK_STR(got(client, "http://a/y"), "304 ");
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -137,17 +144,14 @@ TEST(the_response_to_head_has_no_body) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_answer *answer;
     REQUIRE_OK(bl_http_send(client, "HEAD", "http://a/x", NULL, &answer));
     CHECK_EQ(answer->body_bytes, 0u);
     CHECK_STR(bl_http_fields_get(&answer->fields, "content-length"), "99");
     bl_http_answer_free(answer);
     CHECK_STR(got(client, "http://a/y"), "200 y");
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -199,8 +203,7 @@ static const char *answer_to(const char *reply, size_t bytes, bl_ns pause) {
     wires.group = &group;
     bl_http_client *client = plain_client();
     snprintf(text, sizeof text, "%s", got(client, "http://a/x"));
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
     return text;
 }
@@ -280,9 +283,7 @@ TEST(a_server_that_does_not_read_is_not_waited_for) {
     static const bl_test_step steps[] = { T_WAIT(BL_SEC(100)) };
     static char body[200 * 1024];
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options,
                                      .body = body,
                                      .body_bytes = sizeof body };
@@ -290,8 +291,7 @@ TEST(a_server_that_does_not_read_is_not_waited_for) {
     CHECK_ERR(bl_http_send(client, "POST", "http://a/p", &options, &answer),
               BL_ETIMEDOUT);
     CHECK_EQ(bl_now(), BL_SEC(60));
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -310,10 +310,8 @@ TEST(a_write_has_a_limit_and_can_be_cancelled) {
     static char body[200 * 1024];
     int rc = 0;
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
+    bl_http_client *client = client_to(t_peer(&group, steps));
     wires_offer(&wires, t_peer(&group, steps));
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
     bl_http_call *call = call_to_nobody(client);
     CHECK_ERR(bl_http_call_write(call, body, sizeof body), BL_ETIMEDOUT);
     CHECK_EQ(bl_now(), BL_SEC(60));
@@ -329,8 +327,7 @@ TEST(a_write_has_a_limit_and_can_be_cancelled) {
     CHECK_ERR(bl_http_call_write(call, body, 1), BL_ECANCELED); /* likewise */
     bl_http_call_close(call);
     CHECK_EQ(bl_http_client_stats_of(client).active, 0u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -338,9 +335,7 @@ TEST(a_receive_can_be_cancelled) {
     static const bl_test_step steps[] = { T_WAIT(BL_SEC(100)) };
     int rc = 0;
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call *call = call_to_nobody(client);
     BL_TIMEOUT(rc, BL_SEC(1)) {
         rc = bl_http_call_receive(call);
@@ -349,8 +344,7 @@ TEST(a_receive_can_be_cancelled) {
     CHECK_ERR(rc, BL_ETIMEDOUT);
     bl_http_call_close(call);
     CHECK_EQ(bl_http_client_stats_of(client).active, 0u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -400,16 +394,13 @@ TEST(a_body_is_sent_with_its_length) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options,
                                      .body = "abc",
                                      .body_bytes = 3 };
     CHECK_STR(sent(client, &options), "200 hi");
     CHECK_STR(sent(client, NULL), "200 hi");
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -433,9 +424,7 @@ TEST(a_source_is_sent_in_chunks_or_with_its_length, .tags = "order") {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options };
     static const char *const results[] = { "200 hi", "200 hi",
                                            "BL_EHTTP_TRUNCATED" };
@@ -446,8 +435,7 @@ TEST(a_source_is_sent_in_chunks_or_with_its_length, .tags = "order") {
         options.has_length = true;
         options.length = 4 + 2 * (unsigned)i;
     }
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -461,9 +449,7 @@ TEST(a_body_is_written_piece_by_piece, .tags = "order") {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options,
                                      .is_written = true };
     bl_http_call *call;
@@ -493,9 +479,8 @@ TEST(a_body_is_written_piece_by_piece, .tags = "order") {
     CHECK_OK(bl_http_call_write(call, "d", 1));
     CHECK_EQ(bl_http_call_receive(call), 200);
     bl_http_call_close(call); /* what is there of the body is skipped */
-    bl_http_client_close(client);
     CHECK_EQ(wires.dialed, 1);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -505,9 +490,7 @@ TEST(too_little_that_was_written_is_misuse) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options,
                                      .is_written = true,
                                      .has_length = true,
@@ -520,8 +503,7 @@ TEST(too_little_that_was_written_is_misuse) {
     CHECK_ERR(bl_http_call_receive(call), BL_EMISUSE);
     CHECK_ERR(bl_http_call_write(call, "d", 1), BL_EMISUSE);
     bl_http_call_close(call);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -532,16 +514,13 @@ TEST(a_server_may_refuse_a_body_early) {
     };
     static char body[200000];
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options,
                                      .body = body,
                                      .body_bytes = sizeof body };
     CHECK_STR(sent(client, &options), "413 no");
     CHECK_EQ(bl_http_client_stats_of(client).idle, 0u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -561,9 +540,7 @@ TEST(a_body_may_wait_until_it_is_wanted) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options,
                                      .body = "abc",
                                      .body_bytes = 3,
@@ -572,8 +549,7 @@ TEST(a_body_may_wait_until_it_is_wanted) {
     CHECK_STR(sent(client, &options), "200 hi");
     CHECK_STR(sent(client, &options), "401 ");
     CHECK_EQ(bl_http_client_stats_of(client).idle, 0u); /* the body is owed */
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -586,9 +562,7 @@ static const bl_test_step one_and_an_end[] = {
 
 /* Leaves one connection, which the server has closed. */
 static bl_http_client *client_with_a_stale_connection(bl_group *group) {
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(group, one_and_an_end));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(group, one_and_an_end));
     CHECK_STR(got(client, "http://a/x"), "200 hi");
     t_settle();
     REQUIRE_EQ(bl_http_client_stats_of(client).idle, 1u);
@@ -606,8 +580,7 @@ TEST(a_get_over_a_stale_connection_is_sent_again) {
     wires_offer(&wires, t_peer(&group, steps));
     CHECK_STR(got(client, "http://a/y"), "200 y");
     CHECK_EQ(bl_http_client_stats_of(client).retried, 1u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -617,8 +590,7 @@ TEST(a_second_failure_is_told) {
     bl_http_client *client = client_with_a_stale_connection(&group);
     wires_offer(&wires, t_peer(&group, steps));
     CHECK_STR(got(client, "http://a/y"), "BL_EHTTP_TRUNCATED");
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -629,14 +601,11 @@ TEST(a_post_that_may_have_been_carried_out_is_not_sent_again) {
         T_EXPECT(POST_HEAD("Content-Length: 0\r\n")),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     CHECK_STR(got(client, "http://a/x"), "200 hi");
     CHECK_STR(sent(client, NULL), "BL_EHTTP_TRUNCATED");
     CHECK_EQ(bl_http_client_stats_of(client).retried, 0u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -660,8 +629,7 @@ TEST(a_post_is_sent_again_if_nothing_of_it_was_or_it_may) {
     wires_offer(&wires, t_peer(&group, last));
     CHECK_STR(sent(client, &options), "200 hi");
     CHECK_EQ(bl_http_client_stats_of(client).retried, 2u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -673,14 +641,11 @@ TEST(what_has_begun_to_come_is_not_asked_for_again) {
         T_SEND("HTTP/1.1 2"),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     CHECK_STR(got(client, "http://a/x"), "200 hi");
     CHECK_STR(got(client, "http://a/y"), "BL_EHTTP_TRUNCATED");
     CHECK_EQ(wires.dialed, 1);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -702,8 +667,7 @@ static bool is_kept_after(const char *reply, bool is_read) {
     }
     bl_http_call_close(call);
     bool is_kept = bl_http_client_stats_of(client).idle == 1;
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
     return is_kept;
 }
@@ -756,16 +720,13 @@ TEST(a_connection_may_be_asked_not_to_be_kept) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call_options options = { .size = sizeof options, .is_final = true };
     bl_http_answer *answer;
     REQUIRE_OK(bl_http_send(client, "GET", "http://a/x", &options, &answer));
     bl_http_answer_free(answer);
     CHECK_EQ(bl_http_client_stats_of(client).idle, 0u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 
@@ -847,9 +808,7 @@ TEST(a_cancelled_read_has_lost_nothing, .tags = "order") {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, steps));
-    bl_http_client *client = plain_client();
+    bl_http_client *client = client_to(t_peer(&group, steps));
     bl_http_call *call;
     char text[8] = "";
     int rc = 0;
@@ -865,8 +824,7 @@ TEST(a_cancelled_read_has_lost_nothing, .tags = "order") {
     CHECK_EQ(bl_http_body_read(body, text, 5), 0);
     bl_http_call_close(call);
     CHECK_EQ(bl_http_client_stats_of(client).idle, 1u);
-    bl_http_client_close(client);
-    wires_done(&wires);
+    client_end(client);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 

@@ -72,6 +72,18 @@ static const char *asked(const bl_http_client_options *options,
         CHECK_OK(bl_group_exit(&group, 0));                          \
     } while (0)
 
+/* Runs two scripts, one for each connection, against one request. */
+#define AGAINST_TWO(options, first, second, url, request, expected) \
+    do {                                                            \
+        BL_GROUP_SCOPED(group);                                     \
+        wires = (struct wires){ 0 };                                \
+        wires_offer(&wires, t_peer(&group, first));                 \
+        wires_offer(&wires, t_peer(&group, second));                \
+        CHECK_STR(asked(options, "GET", url, request), expected);   \
+        wires_done(&wires);                                         \
+        CHECK_OK(bl_group_exit(&group, 0));                         \
+    } while (0)
+
 TEST(a_redirect_is_followed_over_the_same_connection) {
     static const bl_test_step steps[] = {
         T_EXPECT("GET /a/b HTTP/1.1\r\nHost: a\r\n" ENCODING "\r\n"),
@@ -94,16 +106,10 @@ TEST(to_another_host_another_connection_is_made) {
         T_SEND(OK_HI),
         T_EXPECT_END(),
     };
-    BL_GROUP_SCOPED(group);
     bl_http_client_options options = plain_options();
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, first));
-    wires_offer(&wires, t_peer(&group, second));
-    CHECK_STR(asked(&options, "GET", "http://a", NULL),
-              "200 hi https://b:8443/x");
+    AGAINST_TWO(&options, first, second, "http://a", NULL,
+                "200 hi https://b:8443/x");
     CHECK_STR(notes(), "a:80 b:8443 tls:b");
-    wires_done(&wires);
-    CHECK_OK(bl_group_exit(&group, 0));
 }
 
 struct rule {
@@ -195,6 +201,7 @@ TEST(what_was_written_leads_to_a_get) {
     CHECK_OK(bl_http_call_write(call, "ab", 2));
     CHECK_EQ(bl_http_call_receive(call), 200);
     CHECK_STR(bl_http_call_url(call)->text, "http://a/n");
+    CHECK_EQ(bl_http_client_stats_of(client).redirected, 1u);
     bl_http_call_close(call);
     bl_http_client_close(client);
     wires_done(&wires);
@@ -224,18 +231,12 @@ TEST(what_is_for_one_origin_is_not_said_to_another) {
     static const bl_http_field fields[] = { { "Authorization", "x" },
                                             { "cookie", "y" },
                                             { "X-Kept", "z" } };
-    BL_GROUP_SCOPED(group);
     bl_http_client_options options = plain_options();
     bl_http_call_options request = { .size = sizeof request,
                                      .fields = fields,
                                      .field_count = 3 };
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, at_home));
-    wires_offer(&wires, t_peer(&group, abroad));
-    CHECK_STR(asked(&options, "GET", "http://a/", &request),
-              "200 hi http://a/back");
-    wires_done(&wires);
-    CHECK_OK(bl_group_exit(&group, 0));
+    AGAINST_TWO(&options, at_home, abroad, "http://a/", &request,
+                "200 hi http://a/back");
 }
 
 TEST(a_password_in_the_url_goes_as_far_as_its_origin) {
@@ -253,15 +254,9 @@ TEST(a_password_in_the_url_goes_as_far_as_its_origin) {
         T_SEND(OK_HI),
         T_EXPECT_END(),
     };
-    BL_GROUP_SCOPED(group);
     bl_http_client_options options = plain_options();
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, at_home));
-    wires_offer(&wires, t_peer(&group, abroad));
-    CHECK_STR(asked(&options, "GET", "http://me:a%20b@a/", NULL),
-              "200 hi http://a:81/");
-    wires_done(&wires);
-    CHECK_OK(bl_group_exit(&group, 0));
+    AGAINST_TWO(&options, at_home, abroad, "http://me:a%20b@a/", NULL,
+                "200 hi http://a:81/");
 }
 
 /* ---- redirects that are not followed ------------------------------------- */
@@ -334,13 +329,8 @@ TEST(options_allow_less_or_more) {
     };
     options = plain_options();
     options.allows_downgrades = true;
-    BL_GROUP_SCOPED(group);
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, secure_steps));
-    wires_offer(&wires, t_peer(&group, plain_steps));
-    CHECK_STR(asked(&options, "GET", "https://a/", NULL), "200 hi http://a/x");
-    wires_done(&wires);
-    CHECK_OK(bl_group_exit(&group, 0));
+    AGAINST_TWO(&options, secure_steps, plain_steps, "https://a/", NULL,
+                "200 hi http://a/x");
 }
 
 TEST(a_large_redirect_costs_its_connection_and_nothing_else) {
@@ -355,13 +345,8 @@ TEST(a_large_redirect_costs_its_connection_and_nothing_else) {
         T_SEND(OK_HI),
         T_EXPECT_END(),
     };
-    BL_GROUP_SCOPED(group);
     bl_http_client_options options = plain_options();
-    wires = (struct wires){ 0 };
-    wires_offer(&wires, t_peer(&group, first));
-    wires_offer(&wires, t_peer(&group, second));
-    CHECK_STR(asked(&options, "GET", "http://a/", NULL), "200 hi http://a/x");
+    AGAINST_TWO(&options, first, second, "http://a/", NULL,
+                "200 hi http://a/x");
     CHECK_LT(bl_now(), BL_SEC(1));
-    wires_done(&wires);
-    CHECK_OK(bl_group_exit(&group, 0));
 }
