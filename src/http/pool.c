@@ -16,6 +16,7 @@
  *   somebody is in line <-> all slots are taken.
  */
 #include <belay/error.h>
+#include <belay/scope.h>
 
 #include <poll.h>
 
@@ -155,27 +156,61 @@ static void reap(void *context) {
     reaper_set(client);
 }
 
-/* Whether there is something to read where nothing was asked for. */
-static bool is_stale(const struct bl__http_pooled *connection) {
-    struct pollfd look = { .fd = bl_stream_fd(connection->stream),
-                           .events = POLLIN };
-    if (look.fd < 0) return false; /* it will be found out */
-    return poll(&look, 1, 0) != 0;
+static void look_end(void *context) {
+    bl_scope_cancel(context, "nothing has come");
 }
 
-/* Returns the connection that was used last, taken out; NULL: there is none. */
-static struct bl__http_pooled *idle_take(struct bl__http_host *host) {
+/*
+ * Reads, but waits no longer than until the loop has gone round.  Returns as
+ * look does; an end counts as something, and so does a failure.
+ */
+static int look_by_reading(struct bl__http_pooled *connection) {
+    bl_scope scope = { 0 };
+    bl_call end = { 0 };
+    bl_scope_enter(&scope);
+    bl_call_soon(connection->client->loop, &end, look_end, &scope);
+    bl_ssize count = bl__http_input_fill(&connection->input);
+    bl_call_cancel(&end);
+    int rc = bl_scope_exit(&scope, count < 0 ? (int)count : 0);
+    if (rc == BL_ECANCELED || bl_scope_is_caught(&scope)) return rc;
+    if (rc < 0) bl_error_handled(); /* it is closed for it */
+    return 1;
+}
+
+/*
+ * Looks whether there is something to read where nothing was asked for.  What
+ * has no descriptor, such as TLS, may also hold it back itself.
+ *
+ * Returns 1 if so: it is not to be used again; 0; BL_ECANCELED.
+ */
+static int look(struct bl__http_pooled *connection) {
+    struct pollfd state = { .fd = bl_stream_fd(connection->stream),
+                            .events = POLLIN };
+    if (state.fd < 0) return look_by_reading(connection);
+    return poll(&state, 1, 0) != 0;
+}
+
+/*
+ * Takes the connection out that was used last; `*connection` is NULL if there
+ * is none.  Returns 0, or BL_ECANCELED.
+ */
+static int idle_take(struct bl__http_host *host,
+                     struct bl__http_pooled **connection) {
+    *connection = NULL;
     while (!bl__list_is_empty(&host->idle)) {
         struct bl__http_pooled *last =
             bl__container_of(host->idle._prev, struct bl__http_pooled, link);
-        if (!is_stale(last)) {
-            idle_remove(last);
-            host_leave(host); /* whoever takes it is a user already */
-            return last;
+        idle_remove(last);
+        int rc = look(last);
+        if (rc == 0) {
+            *connection = last;
+        } else {
+            connection_free(last);
         }
-        idle_close(last);
+        host_leave(host); /* whoever takes it is a user already */
+        if (rc <= 0) return rc;
     }
-    return NULL;
+    return 0;
 }
 
 /* ---- taking and giving --------------------------------------------------- */
@@ -208,7 +243,9 @@ int bl__pool_take(bl_http_client *client, const bl_url *url,
     int rc = slot_take(client, host);
     if (rc < 0) goto leave_host;
 
-    struct bl__http_pooled *found = is_fresh ? NULL : idle_take(host);
+    struct bl__http_pooled *found = NULL;
+    if (!is_fresh) rc = idle_take(host, &found);
+    if (rc < 0) goto give_slot;
     if (found != NULL) {
         client->stats.reused++;
         *connection = found;
@@ -217,6 +254,7 @@ int bl__pool_take(bl_http_client *client, const bl_url *url,
     rc = connection_new(client, host, url, proxy, connection);
     if (rc == 0) return 0;
 
+give_slot:
     slot_give(client, host);
 leave_host:
     host_leave(host);

@@ -555,16 +555,46 @@ TEST(a_body_may_wait_until_it_is_wanted) {
 
 /* ---- stale connections --------------------------------------------------- */
 
-static const bl_test_step one_and_an_end[] = {
-    T_EXPECT(GET_HEAD("/x", "a")),
-    T_SEND(OK_HI),
-};
+/*
+ * A connection that is lost after it was looked at: it answers once, and is
+ * silent until the next request breaks on it.
+ */
+static bool lost_has_answered;
 
-/* Leaves one connection, which the server has closed. */
-static bl_http_client *client_with_a_stale_connection(bl_group *group) {
-    bl_http_client *client = client_to(t_peer(group, one_and_an_end));
+static bl_ssize lost_read(void *self, const struct iovec *parts, int count) {
+    (void)self;
+    (void)count;
+    if (lost_has_answered) return bl_sleep(BL_FOREVER);
+    lost_has_answered = true;
+    memcpy(parts[0].iov_base, OK_HI, strlen(OK_HI));
+    return (bl_ssize)strlen(OK_HI);
+}
+
+static bl_ssize lost_write(void *self, const struct iovec *parts, int count) {
+    (void)self;
+    (void)count;
+    return lost_has_answered ? BL_EPIPE : (bl_ssize)parts[0].iov_len;
+}
+
+static int lost_abort(void *self, bool is_cut) {
+    (void)self;
+    (void)is_cut;
+    return 0;
+}
+
+static const bl_stream_ops lost_ops = { .size = sizeof lost_ops,
+                                        .name = "lost",
+                                        .read = lost_read,
+                                        .write = lost_write,
+                                        .abort = lost_abort };
+
+/* Leaves one connection, which is lost. */
+static bl_http_client *client_with_a_stale_connection(void) {
+    bl_stream *stream;
+    lost_has_answered = false;
+    REQUIRE_OK(bl_stream_new(&lost_ops, NULL, &stream));
+    bl_http_client *client = client_to(stream);
     CHECK_STR(got(client, "http://a/x"), "200 hi");
-    t_settle();
     REQUIRE_EQ(bl_http_client_stats_of(client).idle, 1u);
     return client;
 }
@@ -576,7 +606,7 @@ TEST(a_get_over_a_stale_connection_is_sent_again) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    bl_http_client *client = client_with_a_stale_connection(&group);
+    bl_http_client *client = client_with_a_stale_connection();
     wires_offer(&wires, t_peer(&group, steps));
     CHECK_STR(got(client, "http://a/y"), "200 y");
     CHECK_EQ(bl_http_client_stats_of(client).retried, 1u);
@@ -587,7 +617,7 @@ TEST(a_get_over_a_stale_connection_is_sent_again) {
 TEST(a_second_failure_is_told) {
     static const bl_test_step steps[] = { T_EXPECT(GET_HEAD("/y", "a")) };
     BL_GROUP_SCOPED(group);
-    bl_http_client *client = client_with_a_stale_connection(&group);
+    bl_http_client *client = client_with_a_stale_connection();
     wires_offer(&wires, t_peer(&group, steps));
     CHECK_STR(got(client, "http://a/y"), "BL_EHTTP_TRUNCATED");
     client_end(client);
@@ -621,7 +651,7 @@ TEST(a_post_is_sent_again_if_nothing_of_it_was_or_it_may) {
         T_EXPECT_END(),
     };
     BL_GROUP_SCOPED(group);
-    bl_http_client *client = client_with_a_stale_connection(&group);
+    bl_http_client *client = client_with_a_stale_connection();
     wires_offer(&wires, t_peer(&group, steps));
     CHECK_STR(sent(client, NULL), "200 hi"); /* the pipe was broken before */
     bl_http_call_options options = { .size = sizeof options,

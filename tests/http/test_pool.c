@@ -16,6 +16,8 @@
 #include "support/sockets.h"
 #include "support/wires.h"
 
+#define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
 static struct wires wires;
 
 static bl_http_client *client_with(uint32_t host_connections_max,
@@ -26,6 +28,7 @@ static bl_http_client *client_with(uint32_t host_connections_max,
         .dial = wires_dial,
         .dial_arg = &wires,
         .proxy = "",
+        .user_agent = "",
         .host_connections_max = host_connections_max,
         .idle_max = idle_max,
     };
@@ -226,8 +229,6 @@ static int socket_dial(void *arg, const char *name, bl_stream **stream) {
     return bl_stream_take_fd(fds[0], stream);
 }
 
-static const char hello[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-
 TEST(what_the_server_has_closed_is_not_used_again) {
     int fds[2] = { -1, -1 };
     bl_http_client_options options = { .size = sizeof options,
@@ -242,7 +243,7 @@ TEST(what_the_server_has_closed_is_not_used_again) {
     for (int i = 0; i < 3; i++) {
         REQUIRE_OK(
             bl_http_call_open(client, "POST", "http://a/", &body, &call));
-        say(fds[1], hello);
+        say(fds[1], HELLO);
         CHECK_EQ(bl_http_call_receive(call), 200);
         bl_http_call_close(call);
         CHECK_EQ(bl_http_client_stats_of(client).idle, 1u);
@@ -253,6 +254,43 @@ TEST(what_the_server_has_closed_is_not_used_again) {
     CHECK_EQ(bl_http_client_stats_of(client).opened, 2u);
     CHECK_EQ(bl_http_client_stats_of(client).retried, 0u);
     bl_http_client_close(client);
+}
+
+/* As TLS, a stream in memory has no descriptor that could be asked. */
+TEST(what_came_unasked_for_is_nobodys_answer) {
+    static const bl_test_step late[] = {
+        T_EXPECT("GET /1 HTTP/1.1\r\nHost: a\r\n"
+                 "Accept-Encoding: identity\r\n\r\n"),
+        T_SEND(HELLO),
+        T_WAIT(BL_SEC(1)),
+        T_SEND("HTTP/1.1 408 Late\r\nContent-Length: 4\r\n\r\nlate"),
+        T_EXPECT_END(),
+    };
+    static const bl_test_step gone[] = {
+        T_EXPECT("GET /1 HTTP/1.1\r\nHost: a\r\n"
+                 "Accept-Encoding: identity\r\n\r\n"),
+        T_SEND(HELLO),
+    };
+    BL_GROUP_SCOPED(group);
+    for (int i = 0; i < 2; i++) {
+        wires = (struct wires){ .group = &group };
+        bl_http_client *client = client_with(0, 0);
+        bl_http_answer *answer;
+        wires_offer(&wires,
+                    i == 0 ? t_peer(&group, late) : t_peer(&group, gone));
+        let_go(hold(client, "http://a/1"));
+        REQUIRE_OK(bl_sleep(BL_SEC(2)));
+        CHECK_EQ(bl_http_client_stats_of(client).idle, 1u);
+        REQUIRE_OK(bl_http_send(client, "POST", "http://a/2", NULL, &answer));
+        CHECK_EQ(answer->status, 200);
+        CHECK_STR(answer->body, "/2!");
+        bl_http_answer_free(answer);
+        CHECK_EQ(bl_http_client_stats_of(client).opened, 2u);
+        CHECK_EQ(bl_http_client_stats_of(client).retried, 0u);
+        bl_http_client_close(client);
+        wires_done(&wires);
+    }
+    CHECK_OK(bl_group_exit(&group, 0));
 }
 
 TEST(a_cancelled_connect_gives_its_slot_back) {

@@ -111,6 +111,80 @@ TEST(missing_arguments_are_refused) {
     CHECK(stream == NULL);
 }
 
+/* ---- connections that are kept ------------------------------------------- */
+
+struct site {
+    bl_tls_context *context;
+    bl_listener *listener;
+    bl_event stop;
+};
+
+static int site_secure(bl_connection *connection, void *arg) {
+    return bl_tls_accept(arg, connection->stream, NULL, &connection->stream);
+}
+
+static int site_answer(bl_http_exchange *exchange, void *arg) {
+    (void)arg;
+    return bl_http_reply_text(exchange, 200, exchange->path);
+}
+
+static int site_run(void *arg) {
+    struct site *site = arg;
+    bl_http_options options = { .size = sizeof options,
+                                .stop = &site->stop,
+                                .secure = site_secure,
+                                .secure_arg = site->context,
+                                .idle_ns_max = BL_SEC(10) };
+    return bl_http_serve(site->listener, site_answer, &options);
+}
+
+/* Asks with POST, which is not sent twice. */
+static void post(bl_http_client *client, const char *url) {
+    bl_http_answer *answer;
+    REQUIRE_OK(bl_http_send(client, "POST", url, NULL, &answer));
+    CHECK_STR(answer->body, "/x");
+    bl_http_answer_free(answer);
+}
+
+TEST(a_connection_is_kept_until_the_server_ends_it) {
+    struct site site = { .listener = NULL };
+    bl_tls_config ours = server_config();
+    bl_tls_config theirs = client_config();
+    bl_tls_context *context;
+    bl_http_client *client;
+    bl_addr address;
+    char url[64];
+    bl_event_init(&site.stop);
+    REQUIRE_OK(bl_tls_context_new(&ours, &site.context));
+    REQUIRE_OK(bl_tls_context_new(&theirs, &context));
+    REQUIRE_OK(bl_addr_parse("127.0.0.1:0", &address));
+    REQUIRE_OK(bl_tcp_listen(&address, &site.listener));
+    address = bl_listener_address(site.listener);
+    snprintf(url, sizeof url, "https://localhost:%u/x",
+             (unsigned)bl_addr_port(&address));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, site_run, &site));
+    bl_http_client_options options = { .size = sizeof options,
+                                       .secure = bl_tls_secure,
+                                       .secure_arg = context,
+                                       .proxy = "" };
+    REQUIRE_OK(bl_http_client_open(&options, &client));
+    post(client, url);
+    REQUIRE_OK(bl_sleep(BL_SEC(9)));
+    post(client, url);
+    CHECK_EQ(bl_http_client_stats_of(client).opened, 1u);
+    REQUIRE_OK(bl_sleep(BL_SEC(11)));
+    CHECK_EQ(bl_http_client_stats_of(client).idle, 1u);
+    post(client, url);
+    CHECK_EQ(bl_http_client_stats_of(client).opened, 2u);
+    CHECK_EQ(bl_http_client_stats_of(client).retried, 0u);
+    bl_http_client_close(client);
+    bl_event_set(&site.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    bl_tls_context_unref(context);
+    bl_tls_context_unref(site.context);
+}
+
 /* ---- the program openssl ------------------------------------------------- */
 
 static const char *no_openssl(void) {
