@@ -8,12 +8,7 @@
 #include <belay/error.h>
 #include <belay/health.h>
 
-#include <stdio.h>
 #include <string.h>
-
-enum {
-    TEXT_BYTES = 16 * 1024
-};
 
 /* Whether `word` is one of those between the '&'s of the query. */
 static bool query_has(const char *query, const char *word) {
@@ -36,9 +31,10 @@ static int health_reply(bl_http_exchange *exchange, int status,
 
 static int health_reply_verbose(bl_http_exchange *exchange, const bl_app *app,
                                 int status) {
-    char *text = bl_alloc(TEXT_BYTES);
+    size_t bytes = bl_app_format_health(app, NULL, 0) + 1;
+    char *text = bl_alloc(bytes);
     if (text == NULL) return BL_ENOMEM;
-    bl_app_format_health(app, text, TEXT_BYTES);
+    bl_app_format_health(app, text, bytes);
     int rc = health_reply(exchange, status, text);
     bl_free(text);
     return rc;

@@ -5,6 +5,7 @@
 #include <belay/health.h>
 #include <belay/test.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "http/talk.h"
@@ -93,6 +94,23 @@ TEST(verbose_lists_each_service) {
     CHECK(strstr(ask(&house, GET("/readyz?verbosely")), "web") == NULL);
     CHECK_OK(bl_app_stop(house.app));
     CHECK_OK(bl_group_exit(&group, 0));
+    bl_app_free(house.app);
+}
+
+TEST(verbose_lists_hundreds_of_services) {
+    enum {
+        MANY = 300
+    };
+    static char names[MANY][32];
+    static struct part parts[MANY];
+    struct house house = { .app = bl_app_new(NULL) };
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "service-%d", i);
+        cast_add_restarted(house.app, &parts[i], names[i]);
+    }
+    const char *answer = ask(&house, GET("/readyz?verbose"));
+    CHECK_CONTAINS(answer, "service-0 ");
+    CHECK_CONTAINS(answer, "service-299 ");
     bl_app_free(house.app);
 }
 
