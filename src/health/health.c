@@ -10,16 +10,10 @@
 
 #include <string.h>
 
-/* Whether `word` is one of those between the '&'s of the query. */
-static bool query_has(const char *query, const char *word) {
-    size_t length = strlen(word);
-    while (query != NULL) {
-        const char *end = strchr(query, '&');
-        size_t bytes = end != NULL ? (size_t)(end - query) : strlen(query);
-        if (bytes == length && memcmp(query, word, length) == 0) return true;
-        query = end != NULL ? end + 1 : NULL;
-    }
-    return false;
+static bool is_verbose(const bl_http_exchange *exchange) {
+    char value[1]; /* whatever it is */
+    return bl_http_query_get(exchange->query, "verbose", value, sizeof value) !=
+           BL_ENOENT;
 }
 
 static int health_reply(bl_http_exchange *exchange, int status,
@@ -43,7 +37,7 @@ static int health_reply_verbose(bl_http_exchange *exchange, const bl_app *app,
 static int health_readyz(bl_http_exchange *exchange, const bl_app *app) {
     bool is_ready = bl_app_is_ready(app);
     int status = is_ready ? 200 : 503;
-    if (query_has(exchange->query, "verbose")) {
+    if (is_verbose(exchange)) {
         return health_reply_verbose(exchange, app, status);
     }
     return health_reply(exchange, status, is_ready ? "ready\n" : "not ready\n");
@@ -54,9 +48,9 @@ int bl_health_reply(bl_http_exchange *exchange, void *app) {
     bool is_live = strcmp(exchange->path, "/livez") == 0;
     bool is_ready = strcmp(exchange->path, "/readyz") == 0;
     if (!is_live && !is_ready) return 404;
-    bool is_get = strcmp(exchange->method_name, "GET") == 0;
-    bool is_head = strcmp(exchange->method_name, "HEAD") == 0;
-    if (!is_get && !is_head) return 405;
+    if (exchange->method != BL_HTTP_GET && exchange->method != BL_HTTP_HEAD) {
+        return 405;
+    }
     if (is_live) return health_reply(exchange, 200, "ok\n");
     return health_readyz(exchange, app);
 }
