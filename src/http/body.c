@@ -132,16 +132,9 @@ static bl_ssize body_fetch(bl_http_body *body, void *buffer, size_t bytes) {
 
 /* ---- chunks ------------------------------------------------------------- */
 
-static int hex_value(unsigned char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* A byte of the size.  At least one digit comes before anything else. */
 static int chunk_size(bl_http_body *body, unsigned char c) {
-    int digit = hex_value(c);
+    int digit = bl__http_hex_value((char)c);
     if (digit < 0) {
         if (body->line_bytes == 0) return BL_EHTTP_MALFORMED;
         if (c != ';' && c != '\r') return BL_EHTTP_MALFORMED;

@@ -162,17 +162,6 @@ int bl__http_dial(bl_http_client *client, const bl_url *url,
 
 /* ---- heads --------------------------------------------------------------- */
 
-/* What is buffered moves to the front: behind a head, which is kept, there has
- * to be room for a body. */
-static void input_align(bl__http_input *input) {
-    size_t count = bl__http_input_count(input);
-    BL__ASSERT(input->pin == 0);
-    if (input->start == 0) return;
-    memmove(input->bytes, input->bytes + input->start, count);
-    input->start = 0;
-    input->end = count;
-}
-
 /* Whoever speaks another protocol may wait for us, and is not waited for. */
 static bool may_be_response(const char *bytes, size_t count) {
     static const char prefix[] = "HTTP/";
@@ -184,7 +173,9 @@ int bl__http_read_head(bl__http_input *input, size_t head_bytes_max,
                        bl_http_field *items, size_t items_max,
                        bl__http_head *head) {
     size_t searched = 0;
-    input_align(input);
+    BL__ASSERT(input->pin == 0);
+    /* Behind a head, which is kept, there has to be room for a body. */
+    bl__http_input_compact(input);
     for (;;) {
         char *bytes = input->bytes + input->start;
         size_t count = bl__http_input_count(input);

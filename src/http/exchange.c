@@ -124,7 +124,7 @@ static int before_waiting(bl_http_body *body) {
     if (output->capacity - output->count < CONTINUE_BYTES) return 0;
     connection->head.expects_continue = false;
     if (connection->reply.stage != BL__HTTP_UNANSWERED) return 0;
-    bl__http_put_literal(&connection->output, "HTTP/1.1 100 Continue\r\n\r\n");
+    bl__http_put_literal(&connection->output, CONTINUE);
     return bl__http_connection_flush(connection);
 }
 

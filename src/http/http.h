@@ -47,6 +47,14 @@ bool bl__http_is(const char *text, size_t bytes, uint8_t kind);
 /* Compares two texts of which neither is longer than `bytes`, in any case. */
 bool bl__http_same(const char *text, size_t bytes, const char *lower);
 
+/* What a hexadecimal digit stands for; -1: it is none. */
+static inline int bl__http_hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
 /* Whether a list such as "a, b" has `token`. */
 bool bl__http_list_has(const char *list, const char *token);
 

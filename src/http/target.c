@@ -4,13 +4,6 @@
  */
 #include "http/http.h"
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* Decodes the first `length` bytes of `text`. */
 static bl_ssize decode(const char *text, size_t length, char space,
                        char *buffer, size_t bytes) {
@@ -19,8 +12,8 @@ static bl_ssize decode(const char *text, size_t length, char space,
         char c = text[i];
         if (c == '%') {
             if (length - i < 3) return BL_EINVAL;
-            int high = hex_value(text[i + 1]);
-            int low = hex_value(text[i + 2]);
+            int high = bl__http_hex_value(text[i + 1]);
+            int low = bl__http_hex_value(text[i + 2]);
             if (high < 0 || low < 0) return BL_EINVAL;
             c = (char)(high * 16 + low);
             if (c == '\0') return BL_EINVAL;
