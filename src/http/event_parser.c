@@ -101,7 +101,9 @@ static int take_field(struct bl__event_parser *parser, const char *name,
     }
     if (is_text(name, length, "id")) {
         if (memchr(value, '\0', count) != NULL) return 0;
-        return text_set(&parser->id, value, count);
+        int rc = text_set(&parser->next_id, value, count);
+        if (rc == 0) parser->has_next_id = true;
+        return rc;
     }
     if (is_text(name, length, "retry")) set_retry(parser, value, count);
     return 0;
@@ -122,6 +124,15 @@ static int take_line(struct bl__event_parser *parser) {
                       (size_t)(end - value));
 }
 
+/* The event with the next id is over. */
+static void take_id(struct bl__event_parser *parser) {
+    if (!parser->has_next_id) return;
+    struct bl__event_text id = parser->next_id;
+    parser->next_id = parser->id;
+    parser->id = id;
+    parser->has_next_id = false;
+}
+
 /* The line is complete.  Returns 1 if that completes an event. */
 static int end_line(struct bl__event_parser *parser) {
     if (parser->line.count > 0) {
@@ -130,6 +141,7 @@ static int end_line(struct bl__event_parser *parser) {
         text_clear(&parser->line);
         return 0;
     }
+    take_id(parser);
     if (parser->data.count == 0) {
         text_clear(&parser->type);
         return 0;
@@ -188,6 +200,7 @@ int bl__event_parser_feed(struct bl__event_parser *parser, const char *bytes,
         parser->skips_lf = bytes[at++] == '\r';
         rc = end_line(parser);
     }
+    if (rc == BL_EMSGSIZE) take_id(parser); /* it would be so again */
     *used = at;
     return rc;
 }
@@ -207,6 +220,7 @@ void bl__event_parser_done(struct bl__event_parser *parser) {
     bl__free(parser->data.bytes);
     bl__free(parser->type.bytes);
     bl__free(parser->id.bytes);
+    bl__free(parser->next_id.bytes);
     *parser = (struct bl__event_parser){ 0 };
 }
 
@@ -217,5 +231,6 @@ void bl__event_parser_restart(struct bl__event_parser *parser) {
     parser->bom_bytes = 0;
     parser->has_begun = false;
     parser->skips_lf = false;
+    parser->has_next_id = false;
     parser->has_dispatched = false;
 }

@@ -15,20 +15,22 @@ struct bl__event_text {
 };
 
 /*
- * The state between two bytes.  `data`, `type` and `id` are what the lines so
- * far have said about the event that is being read.
+ * The state between two bytes.  `data`, `type` and `next_id` are what the lines
+ * so far have said about the event that is being read.
  */
 struct bl__event_parser {
     size_t bytes_max; /* of a line, and of an event's data */
     struct bl__event_text line;
     struct bl__event_text data;
     struct bl__event_text type;
-    struct bl__event_text id; /* stays from event to event */
-    bl_ns retry;              /* what the server wishes; -1: it has not said */
-    size_t bom_bytes;         /* of a byte order mark, seen at the start */
-    bool has_begun;           /* the start is over */
-    bool skips_lf;            /* the last line has ended with CR */
-    bool has_dispatched;      /* data and type are of an event handed out */
+    struct bl__event_text id;      /* of the last event that has ended */
+    struct bl__event_text next_id; /* what it becomes when this one ends */
+    bl_ns retry;         /* what the server wishes; -1: it has not said */
+    size_t bom_bytes;    /* of a byte order mark, seen at the start */
+    bool has_begun;      /* the start is over */
+    bool skips_lf;       /* the last line has ended with CR */
+    bool has_next_id;    /* a line has said it */
+    bool has_dispatched; /* data and type are of an event handed out */
 };
 
 void bl__event_parser_init(struct bl__event_parser *parser, size_t bytes_max);
@@ -37,7 +39,8 @@ void bl__event_parser_done(struct bl__event_parser *parser);
 /* Begins as if the last event had had this id.  Returns 0 or BL_ENOMEM. */
 int bl__event_parser_set_id(struct bl__event_parser *parser, const char *id);
 
-/* A new stream begins; `id` and `retry` stay. */
+/* A new stream begins; `id` and `retry` stay, so an event that was not finished
+ * is asked for again. */
 void bl__event_parser_restart(struct bl__event_parser *parser);
 
 /*

@@ -97,7 +97,7 @@ TEST(a_retry_is_a_number_of_milliseconds) {
 TEST(a_new_stream_keeps_the_id_and_nothing_else) {
     struct bl__event_parser parser;
     bl__event_parser_init(&parser, 100);
-    static const char first[] = "id: 1\ndata: a\n\nevent: x\ndata: b\r";
+    static const char first[] = "id: 1\ndata: a\n\nevent: x\nid: 2\ndata: b\r";
     CHECK_STR(events_of(&parser, first, sizeof first - 1, 100), "[|a|1]");
     bl__event_parser_restart(&parser);
     static const char second[] = "\xef\xbb\xbf\ndata: c\n\n";
@@ -119,6 +119,17 @@ TEST(nothing_grows_beyond_the_limit) {
     CHECK_OK(feed(&parser, "data:1234\n"));
     CHECK_OK(feed(&parser, "data:567"));
     CHECK_ERR(feed(&parser, "89\n"), BL_EMSGSIZE); /* with its LFs */
+    bl__event_parser_done(&parser);
+}
+
+/* Asked for again, it would be too long again. */
+TEST(what_is_too_long_is_behind_us) {
+    struct bl__event_parser parser;
+    bl__event_parser_init(&parser, 10);
+    CHECK_OK(feed(&parser, "id: 1\n"));
+    CHECK_ERR(feed(&parser, "data: much too long"), BL_EMSGSIZE);
+    bl__event_parser_restart(&parser);
+    CHECK_STR(events_of(&parser, "data:x\n\n", 8, 8), "[|x|1]");
     bl__event_parser_done(&parser);
 }
 

@@ -53,7 +53,8 @@ static const char *next(bl_http_event_source *source) {
 TEST(events_come_one_after_the_other_and_go_on_after_a_loss) {
     static const bl_test_step first[] = {
         T_EXPECT(ASK("")),
-        T_SEND(STREAM "data: 1\n\nid: x\nevent: e\ndata: 2\n\ndata: los"),
+        T_SEND(STREAM "data: 1\n\nid: x\nevent: e\ndata: 2\n\n"
+                      "id: y\ndata: los"),
     };
     static const bl_test_step second[] = {
         T_EXPECT(ASK("Last-Event-ID: x\r\n")),
