@@ -166,6 +166,8 @@ void bl__manager_reload(bl_app *app, bool is_over);
 /* monitor.c */
 int bl__monitor_open(bl_app *app);
 void bl__monitor_close(bl_app *app);
+/* Closed, it still keeps late signals from ending the process, until this. */
+void bl__monitor_release_signals(void);
 /* Has the monitor end the process as too late if it is still there at the real
  * time `when`. */
 void bl__monitor_expect_stop(bl_app *app, bl_ns when);

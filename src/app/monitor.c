@@ -295,12 +295,66 @@ static int monitor_listen(struct bl__monitor *monitor, bl_signals *signals) {
     return 0;
 }
 
+/* ---- after the end ------------------------------------------------------- */
+
+enum {
+    HEARD_COUNT = 4
+};
+
+static const int monitor_heard[HEARD_COUNT] = { SIGINT, SIGTERM, SIGHUP,
+                                                SIGQUIT };
+
+/* What is left of the monitor while the process winds up: nobody hears signals
+ * any more, but what was ignored while they were heard still is. */
+static struct {
+    struct sigaction originals[HEARD_COUNT];
+    int first_number;
+    bl_ns first_at;
+    bool is_held;
+} monitor_late;
+
+/* Everything in it may be called in a signal handler. */
+static void monitor_on_late(int number) {
+    bool asks_to_end = number == SIGINT || number == SIGTERM;
+    bl_ns since = bl_now_real() - monitor_late.first_at;
+    bool is_echo =
+        number == monitor_late.first_number && since < monitor_echo_window;
+    if (!asks_to_end || is_echo) return;
+    for (int i = 0; i < HEARD_COUNT; i++) {
+        if (monitor_heard[i] != number) continue;
+        sigaction(number, &monitor_late.originals[i], NULL);
+    }
+    raise(number); /* it comes when this has returned */
+}
+
+/* Before the originals are put back, which then are not. */
+static void monitor_hold_signals(const struct bl__monitor *monitor) {
+    struct sigaction action = { .sa_handler = monitor_on_late,
+                                .sa_flags = SA_RESTART | SA_ONSTACK };
+    sigemptyset(&action.sa_mask);
+    monitor_late.first_number = monitor->first_number;
+    monitor_late.first_at = monitor->first_at;
+    monitor_late.is_held = true;
+    for (int i = 0; i < HEARD_COUNT; i++)
+        sigaction(monitor_heard[i], &action, NULL);
+}
+
+void bl__monitor_release_signals(void) {
+    if (!monitor_late.is_held) return;
+    monitor_late.is_held = false;
+    for (int i = 0; i < HEARD_COUNT; i++)
+        sigaction(monitor_heard[i], &monitor_late.originals[i], NULL);
+}
+
+/* ---- the thread ---------------------------------------------------------- */
+
 static int monitor_root(void *arg) {
-    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
     struct bl__monitor *monitor = arg;
     bl_signals *signals;
     monitor->own = bl_loop_running();
-    int rc = bl_signals_open(numbers, 4, &signals);
+    for (int i = 0; i < HEARD_COUNT; i++)
+        sigaction(monitor_heard[i], NULL, &monitor_late.originals[i]);
+    int rc = bl_signals_open(monitor_heard, HEARD_COUNT, &signals);
     monitor->open_rc = rc;
     if (rc < 0) return rc;
     bl_loop_expect(monitor->own);
@@ -310,6 +364,7 @@ static int monitor_root(void *arg) {
         BL_IGNORE(bl_yield()); /* until the post has come */
     }
     bl_loop_unexpect(monitor->own);
+    monitor_hold_signals(monitor);
     bl_signals_close(signals);
     return rc;
 }

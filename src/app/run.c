@@ -132,6 +132,7 @@ static int run_loop(bl_app *app) {
     bl__manager_close(app);
     bl_activation_close(app->activation);
     app->activation = NULL;
+    bl__monitor_release_signals();
     sigaction(SIGPIPE, &before, NULL);
     return rc;
 }

@@ -153,6 +153,62 @@ TEST(the_echo_of_a_signal_is_ignored, (number), .no_loop = true) {
     CHECK(strstr(d.text, "forced") == NULL);
 }
 
+/* An allocator that sends a signal when the monitor's memory for a dump is
+ * freed: it hears no more, and bl_app_run has not returned yet. */
+static bl_allocator plain;
+static void *dump_memory;
+static int late_number;
+
+static void *note_large(void *context, size_t bytes) {
+    (void)context;
+    void *memory = plain.alloc(plain.context, bytes);
+    if (bytes >= 256 * 1024) dump_memory = memory;
+    return memory;
+}
+
+static void *resize_plainly(void *context, void *memory, size_t bytes) {
+    (void)context;
+    return plain.resize(plain.context, memory, bytes);
+}
+
+static void send_late(void *context, void *memory) {
+    (void)context;
+    if (memory != NULL && memory == dump_memory) {
+        dump_memory = NULL;
+        dprintf(STDERR_FILENO, "one more\n");
+        kill(getpid(), late_number);
+    }
+    plain.free(plain.context, memory);
+}
+
+static void send_one_late(struct play *play, bl_app *app) {
+    static const bl_allocator sending = { .alloc = note_large,
+                                          .resize = resize_plainly,
+                                          .free = send_late };
+    (void)play;
+    (void)app;
+    bl_allocator_get(&plain);
+    bl_allocator_set(&sending);
+}
+
+PARAM(int, late, SIGINT, SIGTERM, SIGHUP, SIGQUIT);
+
+TEST(what_comes_at_the_very_end_is_no_reason_to_die, (number, late),
+     .no_loop = true) {
+    struct play play = { .before = send_one_late };
+    struct daemon d;
+    late_number = late;
+    launch(&d, perform, &play);
+    await(&d, "web  RUNNING");
+    kill(d.pid, number);
+    int status = end(&d);
+    T_INFO("said: %s", d.text);
+    CHECK_CONTAINS(d.text, "one more");
+    /* Who asks in another way is no echo, and means it. */
+    bool is_meant = late != number && (late == SIGINT || late == SIGTERM);
+    CHECK_EQ(status, is_meant ? -late : 0);
+}
+
 TEST(a_second_one_cancels_all, (number), .no_loop = true) {
     struct play play = { .web = { .ignores_stop = true } };
     struct daemon d;
