@@ -32,6 +32,13 @@ static void require(bl_app *app, const char *pairs) {
     }
 }
 
+static bl_app *graph_of(const char *names, const char *pairs) {
+    bl_app *app = bl_app_new(NULL);
+    add(app, names);
+    require(app, pairs);
+    return app;
+}
+
 static const char *order_of(bl_app *app) {
     static char text[64];
     size_t i = 0;
@@ -58,18 +65,14 @@ TEST(without_edges_the_order_is_that_of_adding) {
 }
 
 TEST(what_is_required_comes_first) {
-    bl_app *app = bl_app_new(NULL);
-    add(app, "abcd");
-    require(app, "ab ac bd cd");
+    bl_app *app = graph_of("abcd", "ab ac bd cd");
     REQUIRE_OK(bl_app_check(app));
     CHECK_STR(order_of(app), "dbca");
     bl_app_free(app);
 }
 
 TEST(what_is_required_may_be_added_later) {
-    bl_app *app = bl_app_new(NULL);
-    add(app, "a");
-    require(app, "ab");
+    bl_app *app = graph_of("a", "ab");
     CHECK_ERR(bl_app_check(app), BL_ENOENT);
     add(app, "b");
     REQUIRE_OK(bl_app_check(app));
@@ -91,9 +94,7 @@ TEST(after_orders_and_does_not_need) {
 /* ---- what is wrong ------------------------------------------------------- */
 
 TEST(a_circle_is_shown_as_a_path) {
-    bl_app *app = bl_app_new(NULL);
-    add(app, "xabcd");
-    require(app, "xa ab bc ca");
+    bl_app *app = graph_of("xabcd", "xa ab bc ca");
     int rc = bl_app_check(app);
     CHECK_ERR(rc, BL_EDEADLK);
     CHECK_CONTAINS(complaint(rc), "a -> b -> c -> a");
@@ -102,9 +103,7 @@ TEST(a_circle_is_shown_as_a_path) {
 }
 
 TEST(a_service_cannot_require_itself) {
-    bl_app *app = bl_app_new(NULL);
-    add(app, "a");
-    require(app, "aa");
+    bl_app *app = graph_of("a", "aa");
     int rc = bl_app_check(app);
     CHECK_ERR(rc, BL_EDEADLK);
     CHECK_CONTAINS(complaint(rc), "a -> a");

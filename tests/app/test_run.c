@@ -119,6 +119,25 @@ static int perform(void *arg) {
     return status;
 }
 
+/* Launches it, and waits until it is up. */
+static void launch_up(struct daemon *daemon, struct play *play) {
+    launch(daemon, perform, play);
+    await(daemon, "web  RUNNING");
+}
+
+static void expect_nothing_to_run(struct play *play) {
+    struct daemon d;
+    launch(&d, perform, play);
+    CHECK_EQ(end(&d), 0);
+    CHECK(strstr(d.text, "RUNNING") == NULL);
+}
+
+/* What is launched next has a service manager. */
+static void manage(struct manager *manager) {
+    manager_open(manager, NULL);
+    setenv("NOTIFY_SOCKET", manager->address, 1);
+}
+
 /* ---- the first signal ---------------------------------------------------- */
 
 PARAM(int, number, SIGINT, SIGTERM);
@@ -126,8 +145,7 @@ PARAM(int, number, SIGINT, SIGTERM);
 TEST(the_first_signal_stops_in_order, (number), .no_loop = true) {
     struct play play = { .db = { .name = "db" } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, number);
     CHECK_EQ(end(&d), 0);
     T_INFO("said: %s", d.text);
@@ -144,8 +162,7 @@ TEST(the_first_signal_stops_in_order, (number), .no_loop = true) {
 TEST(the_echo_of_a_signal_is_ignored, (number), .no_loop = true) {
     struct play play = { .web = { .stop_time = MS(400) } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, number);
     await(&d, "web  stopping");
     kill(d.pid, number); /* a terminal and a wrapper both deliver one Ctrl-C */
@@ -198,8 +215,7 @@ TEST(what_comes_at_the_very_end_is_no_reason_to_die, (number, late),
     struct play play = { .before = send_one_late };
     struct daemon d;
     late_number = late;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, number);
     int status = end(&d);
     T_INFO("said: %s", d.text);
@@ -212,8 +228,7 @@ TEST(what_comes_at_the_very_end_is_no_reason_to_die, (number, late),
 TEST(a_second_one_cancels_all, (number), .no_loop = true) {
     struct play play = { .web = { .ignores_stop = true } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, number);
     await(&d, "web  stopping");
     pause_ms(300);
@@ -228,8 +243,7 @@ TEST(a_second_one_cancels_all, (number), .no_loop = true) {
 TEST(another_signal_is_no_echo, .no_loop = true) {
     struct play play = { .web = { .ignores_stop = true } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, SIGTERM);
     await(&d, "web  stopping");
     kill(d.pid, SIGINT);
@@ -241,8 +255,7 @@ TEST(after_the_second_one_two_seconds_are_left, (number), .no_loop = true) {
                                   .ignores_cancel = true },
                          .options = { .force_grace = MS(200) } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, number);
     await(&d, "web  stopping");
     pause_ms(300);
@@ -317,8 +330,7 @@ TEST(what_ignores_its_cancellation_gives_124, .no_loop = true) {
                                   .ignores_cancel = true },
                          .options = { .stop_deadline = MS(300) } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, SIGTERM);
     CHECK_EQ(end(&d), 124);
     CHECK_CONTAINS(d.text, "ABANDONED: task #");
@@ -360,10 +372,7 @@ static void stop_before(struct play *play, bl_app *app) {
 
 TEST(a_stop_before_the_run_runs_nothing, .no_loop = true) {
     struct play play = { .before = stop_before };
-    struct daemon d;
-    launch(&d, perform, &play);
-    CHECK_EQ(end(&d), 0);
-    CHECK(strstr(d.text, "RUNNING") == NULL);
+    expect_nothing_to_run(&play);
 }
 
 static bl_app *asked;
@@ -382,8 +391,7 @@ static void handle_usr1(struct play *play, bl_app *app) {
 TEST(a_handler_of_its_own_can_end_a_daemon, .no_loop = true) {
     struct play play = { .before = handle_usr1 };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, SIGUSR1);
     CHECK_EQ(end(&d), 0);
     CHECK_CONTAINS(d.text, "web  STOPPED");
@@ -397,10 +405,7 @@ static void ask_before(struct play *play, bl_app *app) {
 
 TEST(a_request_before_the_run_runs_nothing, .no_loop = true) {
     struct play play = { .before = ask_before };
-    struct daemon d;
-    launch(&d, perform, &play);
-    CHECK_EQ(end(&d), 0);
-    CHECK(strstr(d.text, "RUNNING") == NULL);
+    expect_nothing_to_run(&play);
 }
 
 static int run_twice(void *arg) {
@@ -473,8 +478,7 @@ TEST(a_hangup_reloads_and_a_bad_file_changes_nothing, .no_loop = true) {
     struct play play = { .options = { .load = loads, .unload = unloads },
                          .db = { .needs_restart = "path" } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, SIGHUP);
     await(&d, "reloaded, generation 1; needs a restart: db: path");
     kill(d.pid, SIGHUP);
@@ -505,8 +509,7 @@ TEST(a_hangup_during_the_stop_is_ignored, .no_loop = true) {
     struct play play = { .web = { .stop_time = MS(200) },
                          .options = { .load = loads, .unload = unloads } };
     struct daemon d;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, SIGTERM);
     await(&d, "web  stopping");
     kill(d.pid, SIGHUP);
@@ -554,8 +557,7 @@ TEST(the_manager_hears_each_step, .no_loop = true) {
     struct play play = { .options = { .load = loads, .unload = unloads } };
     struct manager m;
     struct daemon d;
-    manager_open(&m, NULL);
-    setenv("NOTIFY_SOCKET", m.address, 1);
+    manage(&m);
     launch(&d, perform, &play);
     CHECK_STR(hear(&m), "STATUS=starting, 0/2 services ready");
     CHECK_STR(hear(&m), "STATUS=starting, 1/2 services ready");
@@ -586,8 +588,7 @@ TEST(a_failure_tells_its_errno, .no_loop = true) {
     struct manager m;
     struct daemon d;
     char wanted[128];
-    manager_open(&m, NULL);
-    setenv("NOTIFY_SOCKET", m.address, 1);
+    manage(&m);
     launch(&d, perform, &play);
     CHECK_EQ(end(&d), 1);
     snprintf(wanted, sizeof wanted, "ERRNO=%d\nSTATUS=failed: db has no luck",
@@ -604,11 +605,9 @@ TEST(a_full_socket_neither_hangs_nor_loses_that_we_are_ready, .no_loop = true) {
     struct play play = { .db = { .name = "db" } };
     struct manager m;
     struct daemon d;
-    manager_open(&m, NULL);
-    setenv("NOTIFY_SOCKET", m.address, 1);
+    manage(&m);
     manager_fill(&m);
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     pause_ms(50);
     while (strcmp(manager_hears(&m), "STATUS=fill") == 0) {}
     CHECK_STR(hear(&m), "STATUS=starting, 0/2 services ready");
@@ -638,8 +637,7 @@ TEST(the_loop_feeds_the_watchdog, .no_loop = true) {
     struct play play = { .db = { .name = "db" } };
     struct manager m;
     struct daemon d;
-    manager_open(&m, NULL);
-    setenv("NOTIFY_SOCKET", m.address, 1);
+    manage(&m);
     setenv("WATCHDOG_USEC", "100000", 1);
     launch(&d, perform, &play);
     for (int beats = 0; beats < 5;) {
@@ -655,8 +653,7 @@ TEST(the_loop_feeds_the_watchdog, .no_loop = true) {
 TEST(a_blocked_loop_feeds_nobody, .no_loop = true) {
     struct manager m;
     struct daemon d;
-    manager_open(&m, NULL);
-    setenv("NOTIFY_SOCKET", m.address, 1);
+    manage(&m);
     setenv("WATCHDOG_USEC", "100000", 1);
     launch(&d, perform_blocked, NULL);
     await(&d, "blocked\n");
@@ -685,8 +682,7 @@ TEST(a_service_without_a_beat_starves_the_watchdog, .no_loop = true) {
     struct play play = { .before = add_heartless };
     struct manager m;
     struct daemon d;
-    manager_open(&m, NULL);
-    setenv("NOTIFY_SOCKET", m.address, 1);
+    manage(&m);
     setenv("WATCHDOG_USEC", "100000", 1);
     launch(&d, perform, &play);
     await(&d, "web    RUNNING");
@@ -717,8 +713,7 @@ TEST(with_its_output_broken_it_still_stops, .no_loop = true) {
     struct play play = { .before = lose_output };
     struct daemon d;
     struct manager m;
-    manager_open(&m, NULL);
-    setenv("NOTIFY_SOCKET", m.address, 1);
+    manage(&m);
     launch(&d, perform, &play);
     while (strncmp(hear(&m), "READY=1", 7) != 0) {}
     kill(d.pid, SIGQUIT);
@@ -752,8 +747,7 @@ TEST(with_its_output_closed_or_full_it_still_stops, .no_loop = true) {
                                  round == 0 ? close_output : fill_output };
         struct daemon d;
         struct manager m;
-        manager_open(&m, NULL);
-        setenv("NOTIFY_SOCKET", m.address, 1);
+        manage(&m);
         launch(&d, perform, &play);
         while (strncmp(hear(&m), "READY=1", 7) != 0) {}
         kill(d.pid, SIGTERM);
@@ -766,8 +760,7 @@ TEST(stopped_for_a_while_it_goes_on, .no_loop = true) {
     struct play play = { .web = { .stop_time = MS(50) } };
     struct daemon d;
     int how;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, SIGSTOP);
     REQUIRE(waitpid(d.pid, &how, WUNTRACED) == d.pid);
     REQUIRE(WIFSTOPPED(how));
@@ -785,8 +778,7 @@ TEST(stopped_beyond_its_deadline_it_still_ends_in_order, .no_loop = true) {
                          .options = { .stop_deadline = MS(500) } };
     struct daemon d;
     int how;
-    launch(&d, perform, &play);
-    await(&d, "web  RUNNING");
+    launch_up(&d, &play);
     kill(d.pid, SIGTERM);
     await(&d, "web  stopping");
     kill(d.pid, SIGSTOP);
