@@ -695,6 +695,45 @@ TEST(a_service_without_a_beat_starves_the_watchdog, .no_loop = true) {
     manager_close(&m);
 }
 
+/* An hour passes in one step, as for a process that was stopped. */
+static int leaps(bl_service *self, void *arg) {
+    (void)arg;
+    int rc = bl_service_ready(self, NULL);
+    if (rc == 0) rc = bl_loop_advance(bl_loop_running(), SEC(3600));
+    for (int i = 0; i < 10 && rc == 0; i++)
+        rc = bl_yield();
+    dprintf(STDERR_FILENO, "an hour later\n");
+    return rc < 0 ? rc : bl_event_wait(bl_service_stopping(self));
+}
+
+static void add_leaper(struct play *play, bl_app *app) {
+    (void)play;
+    bl_app_add(app, "leaper", leaps, NULL, NULL);
+}
+
+TEST(after_a_leap_of_time_the_watchdog_is_fed_once, .no_loop = true) {
+    bl_loop_options manual = { .size = sizeof manual,
+                               .clock = BL_CLOCK_MANUAL };
+    struct play play = { .before = add_leaper, .options = { .loop = &manual } };
+    struct manager m;
+    struct daemon d;
+    int beats = 0;
+    manage(&m);
+    setenv("WATCHDOG_USEC", "100000", 1);
+    launch(&d, perform, &play);
+    await(&d, "app is ready after ");
+    await(&d, "an hour later");
+    kill(d.pid, SIGTERM);
+    CHECK_EQ(end(&d), 0);
+    for (;;) {
+        const char *text = manager_hears(&m);
+        if (text[0] == '\0') break;
+        if (strcmp(text, "WATCHDOG=1") == 0) beats++;
+    }
+    CHECK_EQ(beats, 2); /* at the start, and then */
+    manager_close(&m);
+}
+
 /* ---- a hostile world ----------------------------------------------------- */
 
 static void lose_output(struct play *play, bl_app *app) {
