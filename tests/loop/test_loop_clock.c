@@ -4,14 +4,31 @@
  */
 #include <belay/test.h>
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "support/host.h"
 #include "support/kids.h"
 
-static bl_ns monotonic(void) {
+#ifndef CLONE_NEWTIME
+#    define CLONE_NEWTIME 0x80
+#endif
+
+enum {
+    LACKING = 77
+};
+
+static bl_ns clock_at(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return BL_SEC(now.tv_sec) + now.tv_nsec;
+}
+
+static bl_ns monotonic(void) {
+    return clock_at(CLOCK_MONOTONIC);
 }
 
 /* Real time is read between two readings of the system's clock. */
@@ -46,4 +63,32 @@ TEST(a_real_clock_is_real_time, .clock = T_CLOCK_REAL) {
     bl_ns before = bl_now_real();
     CHECK_LE(before, bl_now());
     check_real();
+}
+
+/* CLOCK_BOOTTIME counts an hour of sleep, and CLOCK_MONOTONIC does not. */
+static int after_a_sleep(void *arg) {
+    bl_ns before = monotonic();
+    (void)arg;
+    if (clock_at(CLOCK_BOOTTIME) - before < HOUR) return LACKING;
+    bl_ns real = bl_now_real();
+    return before <= real && real <= monotonic() ? 0 : 1;
+}
+
+static int on_a_machine_that_slept(void *arg) {
+    static const char offset[] = "boottime 3600 0";
+    if (unshare(CLONE_NEWUSER | CLONE_NEWTIME) < 0) return LACKING;
+    int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return LACKING;
+    ssize_t written = write(fd, offset, sizeof offset - 1);
+    close(fd);
+    if (written < 0) return LACKING;
+    int status = in_child(after_a_sleep, arg);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+TEST(the_time_of_a_suspended_machine_does_not_count, .no_loop = true) {
+    int status = in_child(on_a_machine_that_slept, NULL);
+    bool lacks_namespace = WIFEXITED(status) && WEXITSTATUS(status) == LACKING;
+    if (lacks_namespace) t_skip("no time namespaces here");
+    CHECK_EQ(status, 0);
 }
