@@ -35,9 +35,7 @@ static int split_absolute(bl_http_exchange *exchange, char *target) {
     if (scheme == 0) return BL_EHTTP_MALFORMED;
     char *host = target + scheme;
     size_t bytes = strcspn(host, "/?#");
-    if (bytes == 0 || memchr(host, '@', bytes) != NULL) {
-        return BL_EHTTP_MALFORMED;
-    }
+    if (bytes == 0 || !bl__http_is_host(host, bytes)) return BL_EHTTP_MALFORMED;
     memmove(host - 1, host, bytes);
     exchange->host = host - 1;
     exchange->path = host + bytes;
@@ -58,7 +56,7 @@ static int split_target(bl_http_exchange *exchange, bl__http_head *head) {
     exchange->query = NULL;
     if (strchr(target, '#') != NULL) return BL_EHTTP_MALFORMED;
     if (head->method == BL_HTTP_CONNECT) {
-        bool is_authority = strpbrk(target, "/?@") == NULL;
+        bool is_authority = bl__http_is_host(target, head->target_bytes);
         if (is_authority) exchange->host = target;
         return is_authority ? 0 : BL_EHTTP_MALFORMED;
     }

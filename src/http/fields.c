@@ -49,6 +49,11 @@ bool bl__http_is(const char *text, size_t bytes, uint8_t kind) {
     return true;
 }
 
+bool bl__http_is_host(const char *text, size_t bytes) {
+    if (!bl__http_is(text, bytes, BL__HTTP_TARGET)) return false;
+    return strcspn(text, "/?#@,\\") >= bytes;
+}
+
 bool bl__http_same(const char *text, size_t bytes, const char *lower) {
     if (strncasecmp(text, lower, bytes) != 0) return false;
     return lower[bytes] == '\0';

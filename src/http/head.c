@@ -104,8 +104,7 @@ static int read_host(struct parsing *parsing, const char *value, size_t bytes) {
     if (parsing->has_host) return BL_EHTTP_MALFORMED;
     parsing->has_host = true;
     parsing->head->host = value;
-    if (!bl__http_is(value, bytes, BL__HTTP_TARGET)) return BL_EHTTP_MALFORMED;
-    return strcspn(value, "/?#@,\\") < bytes ? BL_EHTTP_MALFORMED : 0;
+    return bl__http_is_host(value, bytes) ? 0 : BL_EHTTP_MALFORMED;
 }
 
 static void read_connection(bl__http_head *head, const char *value) {

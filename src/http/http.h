@@ -44,6 +44,10 @@ extern const uint8_t bl__http_bytes[256];
 /* Whether all bytes are of `kind`. */
 bool bl__http_is(const char *text, size_t bytes, uint8_t kind);
 
+/* Whether they name a host, maybe with a port, and nothing else; or are empty.
+ * Behind them stands a NUL, or a byte that ends a host. */
+bool bl__http_is_host(const char *text, size_t bytes);
+
 /* Compares two texts of which neither is longer than `bytes`, in any case. */
 bool bl__http_same(const char *text, size_t bytes, const char *lower);
 

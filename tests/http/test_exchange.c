@@ -94,6 +94,13 @@ TEST(targets_of_no_form_are_refused) {
                    "HTTP/1.1 400 ");
     CHECK_CONTAINS(talk_once(&a_talk, say_request, GET("http:///b")),
                    "HTTP/1.1 400 ");
+    CHECK_CONTAINS(talk_once(&a_talk, say_request, GET("http://a,b/c")),
+                   "HTTP/1.1 400 ");
+    CHECK_CONTAINS(talk_once(&a_talk, say_request, GET("http://a\\b/c")),
+                   "HTTP/1.1 400 ");
+    CHECK_CONTAINS(talk_once(&a_talk, say_request,
+                             "CONNECT a,b:1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+                   "HTTP/1.1 400 ");
     CHECK_CONTAINS(talk_once(&a_talk, say_request, GET("/a#b")),
                    "HTTP/1.1 400 ");
 }
