@@ -59,11 +59,6 @@ static int on_target(parser *self, const char *at, size_t bytes) {
     return set_once(parsed, &parsed->target, at, bytes);
 }
 
-static int on_reason(parser *self, const char *at, size_t bytes) {
-    bl__http_parsed *parsed = parsed_of(self);
-    return set_once(parsed, &parsed->reason, at, bytes);
-}
-
 static int on_name(parser *self, const char *at, size_t bytes) {
     bl__http_parsed *parsed = parsed_of(self);
     int rc = end_field(parsed);
@@ -87,7 +82,6 @@ static int on_head_end(parser *self) {
 
 static const parser_settings settings = {
     .on_url = on_target,
-    .on_status = on_reason,
     .on_header_field = on_name,
     .on_header_value = on_value,
     .on_headers_complete = on_head_end,

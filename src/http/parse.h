@@ -32,7 +32,6 @@ typedef struct bl__http_parsed {
     int (*on_field)(void *context, const bl__http_raw_field *field);
     void *context;
     bl__http_span target; /* of a request */
-    bl__http_span reason; /* of a response */
     int status;
     /* inside parse.c */
     bl__http_raw_field field;
