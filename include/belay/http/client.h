@@ -9,8 +9,8 @@
  *     bl_http_answer_free(answer);
  *
  * A client keeps the connections that were left in a state to be used again,
- * and follows redirects.  An *answer* is a whole response in memory; an
- * *call* is one that is read, and asked for, as it goes.
+ * and follows redirects.  An *answer* is a whole response in memory; a *call*
+ * is one that is read, and asked for, as it goes.
  *
  * A response that was cut off is always an error and never a short body.
  * Every status that a server can answer is a success here: look at it.  Bodies
@@ -210,7 +210,8 @@ typedef struct bl_http_call bl_http_call;
  * The request goes out over a connection that is left from an earlier one, if
  * there is any.  If that turns out to be dead before anything of a response
  * has come, the request is sent once more over a new one, unless it might have
- * been carried out and may not be repeated.
+ * been carried out and may not be repeated, or a part of its body is gone: of a
+ * `source`, or written.
  *
  * Redirects are followed: 303, and for POST 301 and 302, with GET and without
  * the body; the others with the method and the body, if that is `body` or
