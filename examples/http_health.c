@@ -8,7 +8,6 @@
  * after them.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include <belay.h>
 #include <belay/health.h>
@@ -16,7 +15,8 @@
 
 struct shop {
     bl_app *app;
-    bl_addr address; /* of the endpoints */
+    bl_http_client *client;
+    uint16_t port; /* of the endpoints */
 };
 
 static int db_run(bl_service *self, void *arg) {
@@ -40,7 +40,8 @@ static int health_run(bl_service *self, void *arg) {
     BL_TRY(bl_addr_parse("127.0.0.1:0", &any));
     int rc = bl_app_listen(shop->app, "health", &any, NULL, &listener);
     if (rc < 0) return rc;
-    shop->address = bl_listener_address(listener);
+    bl_addr address = bl_listener_address(listener);
+    shop->port = bl_addr_port(&address);
     rc = bl_service_ready(self, NULL);
     if (rc < 0) {
         bl_listener_close(listener);
@@ -54,30 +55,17 @@ static int health_run(bl_service *self, void *arg) {
 
 /* Prints the status and the body of an answer. */
 static int ask(const struct shop *shop, const char *target) {
-    char text[1024];
-    bl_stream *stream;
-    BL_TRY(bl_connect(&shop->address, NULL, &stream));
-    int length = snprintf(text, sizeof text,
-                          "GET %s HTTP/1.1\r\nHost: shop\r\n"
-                          "Connection: close\r\n\r\n",
-                          target);
-    int rc = bl_stream_write_all(stream, text, (size_t)length, NULL);
-    size_t count = 0;
-    while (rc == 0) {
-        bl_ssize got =
-            bl_stream_read(stream, text + count, sizeof text - 1 - count);
-        if (got <= 0) break;
-        count += (size_t)got;
-    }
-    bl_stream_abort(stream);
-    text[count] = '\0';
-    const char *body = strstr(text, "\r\n\r\n");
-    if (body == NULL) return BL_EPROTO;
-    printf("%s: %.3s\n%s", target, text + strlen("HTTP/1.1 "), body + 4);
-    return rc;
+    char url[100];
+    bl_http_answer *answer;
+    snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)shop->port,
+             target);
+    BL_TRY(bl_http_get(shop->client, url, &answer));
+    printf("%s: %d\n%s", target, answer->status, answer->body);
+    bl_http_answer_free(answer);
+    return 0;
 }
 
-static int visit(struct shop *shop) {
+static int ask_everything(const struct shop *shop) {
     bl_service *db = bl_app_find(shop->app, "db");
     BL_TRY(ask(shop, "/readyz"));
     bl_service_set_ready(db, false);
@@ -85,6 +73,14 @@ static int visit(struct shop *shop) {
     BL_TRY(ask(shop, "/readyz"));
     BL_TRY(ask(shop, "/livez"));
     return ask(shop, "/readyz?verbose");
+}
+
+static int visit(struct shop *shop) {
+    bl_http_client_options options = { .size = sizeof options, .proxy = "" };
+    BL_TRY(bl_http_client_open(&options, &shop->client));
+    int rc = ask_everything(shop);
+    bl_http_client_close(shop->client);
+    return rc;
 }
 
 static int main_task(void *arg) {
