@@ -117,6 +117,26 @@ bl_ssize bl_stream_readv(bl_stream *stream, const struct iovec *parts,
                          int count);
 
 /*
+ * Reads up to `bytes` of what has come already.  Never waits, and works in a
+ * cancelled scope; so it also tells whether anything has come, or an end.
+ *
+ * Returns how many were read; 0 once the peer has closed its side.
+ *
+ * Errors:
+ *   BL_EAGAIN   nothing has come: bl_stream_read would wait
+ *   BL_EBUSY    another task reads from it
+ *   BL_ENOTSUP  a kind that cannot do it
+ *   BL_ECLOSED  the stream is being closed
+ *   BL_EINVAL   stream is NULL, or buffer is NULL with bytes > 0
+ *   BL_ETHREAD  the stream belongs to another loop
+ *   BL_ENOLOOP  no loop runs on this thread
+ *
+ * Any other code is the system's: BL_ECONNRESET, ...
+ */
+BL_MAY_FAIL
+bl_ssize bl_stream_try_read(bl_stream *stream, void *buffer, size_t bytes);
+
+/*
  * Reads exactly `bytes`.
  *
  * `*done` (may be NULL) tells how many were read, in every case.
@@ -339,6 +359,9 @@ typedef struct bl_stream_ops {
     int (*fd)(const void *self);
     /* Waits for BL_READABLE or BL_WRITABLE; NULL: cannot. */
     int (*wait)(void *self, unsigned event);
+    /* As `read`, of what has come already; never waits, but says BL_EAGAIN;
+     * NULL: cannot. */
+    bl_ssize (*try_read)(void *self, const struct iovec *parts, int count);
 } bl_stream_ops;
 
 /*

@@ -133,13 +133,10 @@ static bool lane_is_readable(const struct mem_lane *lane) {
     return lane->count > 0 || lane->is_ended;
 }
 
-static bl_ssize mem_read(void *self, const struct iovec *parts, int count) {
+static bl_ssize mem_try_read(void *self, const struct iovec *parts, int count) {
     struct mem_end *end = self;
     struct mem_lane *lane = end->in;
-    while (!lane_is_readable(lane)) {
-        int rc = mem_wait_on(end, &lane->reader, "memory stream read");
-        if (rc < 0) return rc;
-    }
+    if (!lane_is_readable(lane)) return BL_EAGAIN;
     if (lane->count == 0) return lane->is_reset ? BL_ECONNRESET : 0;
 
     size_t bytes = min_size(parts_bytes(parts, count), lane->count);
@@ -147,6 +144,15 @@ static bl_ssize mem_read(void *self, const struct iovec *parts, int count) {
     lane_move(end->link, lane, parts, bytes, false);
     lane_wake(&lane->writer, 0);
     return (bl_ssize)bytes;
+}
+
+static bl_ssize mem_read(void *self, const struct iovec *parts, int count) {
+    struct mem_end *end = self;
+    while (!lane_is_readable(end->in)) {
+        int rc = mem_wait_on(end, &end->in->reader, "memory stream read");
+        if (rc < 0) return rc;
+    }
+    return mem_try_read(self, parts, count);
 }
 
 static bool lane_is_writable(const struct mem_end *end) {
@@ -224,6 +230,7 @@ static const bl_stream_ops mem_ops = {
     .abort = mem_abort,
     .free = mem_free,
     .wait = mem_wait,
+    .try_read = mem_try_read,
 };
 
 /* ---- opening ----------------------------------------------------------- */

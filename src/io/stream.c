@@ -142,6 +142,18 @@ bl_ssize bl_stream_readv(bl_stream *stream, const struct iovec *parts,
     return moved;
 }
 
+bl_ssize bl_stream_try_read(bl_stream *stream, void *buffer, size_t bytes) {
+    struct iovec part = { .iov_base = buffer, .iov_len = bytes };
+    if (buffer == NULL && bytes > 0) return BL_EINVAL;
+    int rc = stream_check(stream, BL__READING);
+    if (rc < 0) return rc;
+    if (stream->ops->try_read == NULL) return BL_ENOTSUP;
+    if (bytes == 0) return 0;
+    bl_ssize count = stream->ops->try_read(stream->self, &part, 1);
+    if (stream->credit < 0) stream->credit = 0; /* however many tries */
+    return count;
+}
+
 int bl_stream_read_exactly(bl_stream *stream, void *buffer, size_t bytes,
                            size_t *done) {
     size_t total = 0;

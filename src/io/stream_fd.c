@@ -137,6 +137,12 @@ bl_ssize bl__socket_read(bl_stream *stream, const struct iovec *parts,
     }
 }
 
+/* A lowered flag is no proof: the system may know more than was reported. */
+static bl_ssize socket_try_read_now(void *self, const struct iovec *parts,
+                                    int count) {
+    return socket_try_read(self, parts, count);
+}
+
 static bl_ssize socket_try_write(struct fd_stream *self,
                                  const struct iovec *parts, int count) {
     enum bl__fd_way way = BL__FD_AS_SOCKET;
@@ -191,21 +197,31 @@ static bool pipe_has_hung_up(const struct fd_stream *self) {
     return has_hung_up;
 }
 
+/* Reads what is there; BL_EAGAIN with the flag lowered if nothing is. */
+static bl_ssize pipe_try_read(void *context, const struct iovec *parts,
+                              int count) {
+    struct fd_stream *self = context;
+    if (self->fds[BL__READING] < 0) return 0;
+    ssize_t moved = bl__fd_try_read(self->fds[BL__READING], parts, count,
+                                    &self->ways[BL__READING]);
+    if (moved >= 0) {
+        bl__stream_spend(&self->frame, (size_t)moved);
+        return moved;
+    }
+    /* What a terminal says once its other side is closed. */
+    if (errno == EIO && pipe_has_hung_up(self)) return 0;
+    if (errno != EAGAIN) return bl__fd_error();
+    self->ready &= ~(unsigned)BL_READABLE;
+    return BL_EAGAIN;
+}
+
 static bl_ssize pipe_read(void *context, const struct iovec *parts, int count) {
     struct fd_stream *self = context;
     if (self->fds[BL__READING] < 0) return 0;
     for (;;) {
         if (self->ready & BL_READABLE) {
-            ssize_t moved = bl__fd_try_read(self->fds[BL__READING], parts,
-                                            count, &self->ways[BL__READING]);
-            if (moved >= 0) {
-                bl__stream_spend(&self->frame, (size_t)moved);
-                return moved;
-            }
-            /* What a terminal says once its other side is closed. */
-            if (errno == EIO && pipe_has_hung_up(self)) return 0;
-            if (errno != EAGAIN) return bl__fd_error();
-            self->ready &= ~(unsigned)BL_READABLE;
+            bl_ssize moved = pipe_try_read(self, parts, count);
+            if (moved != BL_EAGAIN) return moved;
         }
         int rc = fd_park(self, BL__READING);
         if (rc < 0) return rc;
@@ -314,6 +330,7 @@ static const bl_stream_ops socket_ops = {
     .free = bl_free,
     .fd = fd_fd,
     .wait = fd_wait_ready,
+    .try_read = socket_try_read_now,
 };
 
 static const bl_stream_ops pipe_ops = {
@@ -326,6 +343,7 @@ static const bl_stream_ops pipe_ops = {
     .free = bl_free,
     .fd = fd_fd,
     .wait = fd_wait_ready,
+    .try_read = pipe_try_read,
 };
 
 /* ---- opening ----------------------------------------------------------- */

@@ -119,6 +119,103 @@ TEST(a_long_vector_is_written_whole) {
     close(fds[1]);
 }
 
+/* ---- trying -------------------------------------------------------------- */
+
+enum kind {
+    SOCKET,
+    TCP,
+    PIPE,
+    MEMORY
+};
+PARAM(int, kind, SOCKET, TCP, PIPE, MEMORY);
+
+/* Two streams, of which the first reads what the second writes. */
+static void open_ends(enum kind kind, bl_stream *ends[2]) {
+    int fds[2];
+    if (kind == MEMORY) {
+        REQUIRE_OK(bl_mem_pair(0, ends));
+    } else if (kind == PIPE) {
+        pipe_pair(fds);
+        REQUIRE_OK(bl_stream_take_pipe(fds[0], -1, &ends[0]));
+        REQUIRE_OK(bl_stream_take_pipe(-1, fds[1], &ends[1]));
+    } else {
+        if (kind == SOCKET) socket_pair(fds);
+        if (kind == TCP) tcp_pair(fds);
+        REQUIRE_OK(bl_stream_take_fd(fds[0], &ends[0]));
+        REQUIRE_OK(bl_stream_take_fd(fds[1], &ends[1]));
+    }
+}
+
+TEST(trying_to_read_finds_what_is_there, (kind)) {
+    bl_stream *ends[2];
+    char bytes[8];
+    open_ends((enum kind)kind, ends);
+    CHECK_ERR(bl_stream_try_read(ends[0], bytes, 8), BL_EAGAIN);
+    CHECK_EQ(bl_stream_try_read(ends[0], NULL, 0), 0); /* no room */
+    REQUIRE_OK(bl_stream_write_all(ends[1], "abc", 3, NULL));
+    /* The loop was not asked: no other task has run, and none will. */
+    CHECK_GT(bl_stream_try_read(ends[0], bytes, 1), 0);
+    CHECK_EQ(bytes[0], 'a');
+    CHECK_GT(bl_stream_try_read(ends[0], bytes, 1), 0);
+    CHECK_EQ(bytes[0], 'b');
+    CHECK_EQ(bl_stream_read(ends[0], bytes, 8), 1); /* as ever */
+    CHECK_ERR(bl_stream_try_read(ends[0], bytes, 8), BL_EAGAIN);
+    CHECK_OK(bl_stream_close(ends[1]));
+    CHECK_EQ(bl_stream_try_read(ends[0], bytes, 8), 0);
+    CHECK_EQ(bl_stream_try_read(ends[0], bytes, 8), 0);
+    CHECK_OK(bl_stream_close(ends[0]));
+}
+
+TEST(who_waits_after_a_try_is_woken, (kind), .schedules = 10) {
+    bl_stream *ends[2];
+    char byte;
+    open_ends((enum kind)kind, ends);
+    struct stream_op op = { .stream = ends[0], .bytes = &byte, .count = 1 };
+    for (int i = 0; i < 3; i++) {
+        CHECK_ERR(bl_stream_try_read(ends[0], &byte, 1), BL_EAGAIN);
+        BL_GROUP_SCOPED(group);
+        REQUIRE_OK(bl_spawn(&group, stream_op_read, &op));
+        t_settle();
+        CHECK_ERR(bl_stream_try_read(ends[0], &byte, 1), BL_EBUSY);
+        REQUIRE_OK(bl_stream_write_all(ends[1], "x", 1, NULL));
+        CHECK_OK(bl_group_exit(&group, 0));
+        CHECK_EQ(op.result, 1);
+    }
+    bl_stream_abort(ends[0]);
+    bl_stream_abort(ends[1]);
+}
+
+TEST(trying_works_in_a_cancelled_scope_and_is_not_counted, (kind)) {
+    bl_stream *ends[2];
+    char byte = '\0';
+    bl_scope scope;
+    open_ends((enum kind)kind, ends);
+    REQUIRE_OK(bl_stream_write_all(ends[1], "x", 1, NULL));
+    bl_scope_enter(&scope);
+    bl_scope_cancel(&scope, NULL);
+    CHECK_EQ(bl_stream_try_read(ends[0], &byte, 1), 1);
+    CHECK_OK(bl_scope_exit(&scope, 0));
+    CHECK_EQ(byte, 'x');
+    for (int i = 0; i < 200000; i++) { /* never waits, however often */
+        if (bl_stream_try_read(ends[0], &byte, 1) != BL_EAGAIN) break;
+        if (i == 199999) byte = 'y';
+    }
+    CHECK_EQ(byte, 'y');
+    bl_stream_abort(ends[0]);
+    bl_stream_abort(ends[1]);
+}
+
+TEST(a_reset_is_found_by_trying) {
+    int fds[2];
+    bl_stream *stream;
+    char byte;
+    tcp_pair(fds);
+    REQUIRE_OK(bl_stream_take_fd(fds[0], &stream));
+    close_by_reset(fds[1]);
+    CHECK_ERR(bl_stream_try_read(stream, &byte, 1), BL_ECONNRESET);
+    bl_stream_abort(stream);
+}
+
 TEST(vectors_that_are_not_valid_are_refused) {
     int fds[2];
     bl_stream *stream;
@@ -148,6 +245,7 @@ static int use_elsewhere(void *arg) {
     struct iovec part = { .iov_base = &byte, .iov_len = 1 };
     int file = plain_file();
     CHECK_ERR(bl_stream_readv(arg, &part, 1), BL_ETHREAD);
+    CHECK_ERR(bl_stream_try_read(arg, &byte, 1), BL_ETHREAD);
     CHECK_ERR(bl_stream_writev(arg, &part, 1), BL_ETHREAD);
     CHECK_ERR(bl_stream_writev_all(arg, &part, 1, NULL), BL_ETHREAD);
     CHECK_ERR(bl_stream_send_file(arg, file, 0, 0, NULL), BL_ETHREAD);
@@ -161,6 +259,7 @@ static void use_without_loop(void *arg) {
     char byte;
     struct iovec part = { .iov_base = &byte, .iov_len = 1 };
     CHECK_ERR(bl_stream_readv(arg, &part, 1), BL_ENOLOOP);
+    CHECK_ERR(bl_stream_try_read(arg, &byte, 1), BL_ENOLOOP);
     CHECK_ERR(bl_stream_writev(arg, &part, 1), BL_ENOLOOP);
     CHECK_ERR(bl_stream_writev_all(arg, &part, 1, NULL), BL_ENOLOOP);
     CHECK_ERR(bl_stream_wait(arg, BL_READABLE), BL_ENOLOOP);
@@ -411,6 +510,7 @@ TEST(a_goodbye_that_waits_can_be_cancelled) {
     t_settle();
     CHECK(!shout.is_freed);
     CHECK_ERR(bl_stream_read(op.stream, &byte, 1), BL_ECLOSED);
+    CHECK_ERR(bl_stream_try_read(op.stream, &byte, 1), BL_ECLOSED);
     CHECK_ERR(bl_stream_shutdown_write(op.stream), BL_ECLOSED);
     CHECK_ERR(bl_stream_close(op.stream), BL_EALREADY);
     bl_group_cancel(&group);
@@ -467,6 +567,9 @@ TEST(a_kind_may_lack_what_is_optional) {
     REQUIRE_OK(bl_stream_new(&ops, NULL, &stream));
     CHECK_EQ(bl_stream_fd(stream), -1);
     CHECK_ERR(bl_stream_read(stream, &byte, 1), BL_ENOTSUP);
+    CHECK_ERR(bl_stream_try_read(stream, &byte, 1), BL_ENOTSUP);
+    CHECK_ERR(bl_stream_try_read(NULL, &byte, 1), BL_EINVAL);
+    CHECK_ERR(bl_stream_try_read(stream, NULL, 1), BL_EINVAL);
     CHECK_ERR(bl_stream_shutdown_write(stream), BL_ENOTSUP);
     CHECK_ERR(bl_stream_close(stream), -ENOSPC); /* as abort says */
 }
