@@ -85,15 +85,22 @@ static bl_ssize read_below(struct bl__tls *tls, void *room, size_t bytes) {
     return rc;
 }
 
-static int fill_plain(struct bl__tls *tls) {
+typedef bl_ssize read_fn(struct bl__tls *tls, void *room, size_t bytes);
+
+/* Reads behind what `in` holds. */
+static int fill_by(struct bl__tls *tls, read_fn *read) {
     struct bl__tls_buffer *in = &tls->in;
     if (!bl__tls_buffer_reserve(in, BL__TLS_RECORD_BYTES)) return BL_ENOMEM;
     size_t end = in->start + in->count;
-    bl_ssize moved = read_below(tls, in->bytes + end, in->capacity - end);
+    bl_ssize moved = read(tls, in->bytes + end, in->capacity - end);
     if (tls->is_closed) return BL_ECLOSED;
     if (moved < 0) return (int)moved;
     in->count += (size_t)moved;
     return 0;
+}
+
+static int fill_plain(struct bl__tls *tls) {
+    return fill_by(tls, read_below);
 }
 
 static int flush_task(void *arg) {
@@ -109,6 +116,17 @@ static int fill_while_flushing(struct bl__tls *tls) {
     if (rc == 0) rc = fill_plain(tls);
     bl_group_cancel(&group);
     return bl_group_exit(&group, rc);
+}
+
+static bl_ssize try_below(struct bl__tls *tls, void *room, size_t bytes) {
+    bl_ssize moved = bl_stream_try_read(tls->under, room, bytes);
+    if (moved == 0) tls->is_cut_off = true;
+    return moved;
+}
+
+int bl__tls_try_fill(struct bl__tls *tls) {
+    BL__ASSERT(tls->filling == NULL); /* the frame holds a reader off */
+    return fill_by(tls, try_below);
 }
 
 int bl__tls_fill(struct bl__tls *tls) {

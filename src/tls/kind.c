@@ -7,6 +7,9 @@
  * is left is sent by the next call, so no record is ever cut.  A read is
  * cancelled while it waits for more, with all that came still in `in`.
  *
+ * What a connection fails with is told to the peer, by an alert, as soon as
+ * somebody is there who may wait: a try leaves that to the next call.
+ *
  * An end of the lower stream without a goodbye (close_notify) is an error: who
  * can cut a connection must not be able to end a message.
  */
@@ -34,11 +37,19 @@ void bl__tls_send_alert(struct bl__tls *tls) {
 }
 
 /* Ends the connection for good; what OpenSSL said becomes the error. */
-static int fail(struct bl__tls *tls, int code) {
-    bl_error *error = bl_error_take(code);
-    tls->failure = code;
+static int fail(struct bl__tls *tls) {
+    tls->failure = bl__tls_fault(tls);
+    tls->owes_alert = true;
+    return tls->failure;
+}
+
+/* Sends the alert that is still to be sent.  Returns `rc`, with its error. */
+static int tell(struct bl__tls *tls, int rc) {
+    if (!tls->owes_alert) return rc;
+    tls->owes_alert = false;
+    bl_error *error = bl_error_take(rc);
     bl__tls_send_alert(tls);
-    int rc = BL_ERR(code, "%s", bl_error_message(error));
+    rc = BL_ERR(rc, "%s", bl_error_message(error));
     bl_error_unref(error);
     return rc;
 }
@@ -54,7 +65,7 @@ static int why_nothing(struct bl__tls *tls, int result) {
         tls->failure = BL_ETLSTRUNCATED;
         return BL_ERR(BL_ETLSTRUNCATED,
                       "TLS: the stream ended, but the peer has not ended it");
-    default: return fail(tls, bl__tls_fault(tls));
+    default: return fail(tls);
     }
 }
 
@@ -86,8 +97,20 @@ static bl_ssize tls_read(void *self, const struct iovec *parts, int count) {
     struct bl__tls *tls = self;
     while (true) {
         bl_ssize moved = read_plain(tls, parts, count);
-        if (moved != BL_EAGAIN) return moved;
+        if (moved >= 0) return moved;
+        if (moved != BL_EAGAIN) return tell(tls, (int)moved);
         int rc = bl__tls_fill(tls);
+        if (rc < 0) return rc;
+    }
+}
+
+/* What came may be no data, such as a ticket: then the next is looked at. */
+static bl_ssize tls_try_read(void *self, const struct iovec *parts, int count) {
+    struct bl__tls *tls = self;
+    while (true) {
+        bl_ssize moved = read_plain(tls, parts, count);
+        if (moved != BL_EAGAIN) return moved;
+        int rc = bl__tls_try_fill(tls);
         if (rc < 0) return rc;
     }
 }
@@ -101,7 +124,7 @@ static int encrypt(struct bl__tls *tls, const void *bytes, size_t count) {
     size_t written;
     ERR_clear_error();
     if (SSL_write_ex(tls->ssl, bytes, count, &written) == 1) return 0;
-    return fail(tls, bl__tls_fault(tls));
+    return tell(tls, fail(tls));
 }
 
 /* Small parts become one record: each costs some thirty bytes and a call. */
@@ -167,7 +190,7 @@ static int say_goodbye(struct bl__tls *tls) {
     if (tls->failure < 0) return bl__tls_failed(tls);
     if (!tls->is_ended) {
         ERR_clear_error();
-        if (SSL_shutdown(tls->ssl) < 0) return fail(tls, bl__tls_fault(tls));
+        if (SSL_shutdown(tls->ssl) < 0) return tell(tls, fail(tls));
         tls->is_ended = true;
     }
     return bl__tls_flush(tls);
@@ -210,7 +233,10 @@ static int end_both(struct bl__tls *tls) {
 static int tls_close(void *self) {
     struct bl__tls *tls = self;
     bl_scope scope;
-    if (tls->failure < 0) return 0; /* it was told when it failed */
+    if (tls->failure < 0) {
+        BL_IGNORE(tell(tls, tls->failure)); /* it was told when it failed */
+        return 0;
+    }
     bl_scope_enter_shield(&scope, tls->close_ns_max);
     int rc = end_both(tls);
     int left = bl_scope_exit(&scope, rc);
@@ -256,4 +282,5 @@ const bl_stream_ops bl__tls_ops = {
     .close = tls_close,
     .abort = tls_abort,
     .free = tls_free,
+    .try_read = tls_try_read,
 };

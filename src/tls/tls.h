@@ -91,6 +91,7 @@ struct bl__tls {
     bl_scope *filling;             /* around the read below, if one waits */
     bl_ns close_ns_max;
     int failure;       /* the code that ended it; 0 */
+    bool owes_alert;   /* and the peer was not told yet */
     bool is_starved;   /* OpenSSL could not send: there was no memory */
     bool is_cut_off;   /* the lower stream has ended */
     bool is_ended;     /* our goodbye is in `out`, or was sent */
@@ -117,6 +118,9 @@ int bl__tls_flush(struct bl__tls *tls);
  * to be sent is sent meanwhile, so that two peers never wait for each other.
  */
 int bl__tls_fill(struct bl__tls *tls);
+
+/* Takes what has come below, or its end, without waiting; BL_EAGAIN. */
+int bl__tls_try_fill(struct bl__tls *tls);
 
 /* Tells a reader that waits below that there are bytes that nobody sends. */
 void bl__tls_hand_over(struct bl__tls *tls);

@@ -21,6 +21,7 @@ enum {
 };
 
 PARAM(int, carrier, OVER_MEMORY, OVER_TCP);
+PARAM(bool, is_closed, false, true);
 
 static char much[MUCH];
 static char got[MUCH];
@@ -124,6 +125,83 @@ TEST(a_file_is_sent_encrypted, .tags = "rigid") {
     CHECK_OK(reads.result);
     CHECK(memcmp(got, much, 100000) == 0);
     close(file);
+    pair_abort(&pair);
+}
+
+/* ---- trying ------------------------------------------------------------ */
+
+/* What a server sends behind its handshake, such as tickets, is no data. */
+TEST(a_try_tells_data_from_what_tls_says_for_itself, (carrier),
+     .tags = "rigid") {
+    struct tls_pair pair;
+    char bytes[8];
+    pair_open(&pair, (enum tls_carrier)carrier);
+    CHECK_ERR(bl_stream_try_read(pair.client.stream, bytes, 8), BL_EAGAIN);
+    CHECK_OK(bl_tls_update_keys(pair.server.stream));
+    CHECK_OK(bl_stream_write_all(pair.server.stream, "abc", 3, NULL));
+    for (size_t total = 0; total < 3;) { /* in one record or in three */
+        bl_ssize count =
+            bl_stream_try_read(pair.client.stream, bytes + total, 3);
+        REQUIRE_GT(count, 0);
+        total += (size_t)count;
+    }
+    CHECK_MEM(bytes, 3, "abc", 3);
+    CHECK_ERR(bl_stream_try_read(pair.client.stream, bytes, 8), BL_EAGAIN);
+    CHECK_OK(bl_stream_shutdown_write(pair.server.stream));
+    CHECK_EQ(bl_stream_try_read(pair.client.stream, bytes, 8), 0);
+    pair_abort(&pair);
+}
+
+TEST(a_try_finds_what_was_cut_off, (carrier)) {
+    struct tls_pair pair;
+    char bytes[8];
+    pair_open(&pair, (enum tls_carrier)carrier);
+    bl_stream_abort(pair.server.stream); /* says no goodbye */
+    pair.server.stream = NULL;
+    CHECK_ERR(bl_stream_try_read(pair.client.stream, bytes, 8),
+              BL_ETLSTRUNCATED);
+    CHECK_ERR(bl_stream_read(pair.client.stream, bytes, 8), BL_ETLSTRUNCATED);
+    pair_abort(&pair);
+}
+
+TEST(a_record_that_comes_in_parts_is_tried_again, .tags = "rigid") {
+    struct tls_pair pair;
+    char bytes[8];
+    pair_open(&pair, BYTE_BY_BYTE);
+    struct stream_op op = { .stream = pair.server.stream,
+                            .bytes = "abc",
+                            .count = 3 };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, stream_op_write_all, &op));
+    size_t total = 0;
+    for (int i = 0; total < 3 && i < 1000; i++) {
+        bl_ssize count =
+            bl_stream_try_read(pair.client.stream, bytes + total, 3);
+        if (count != BL_EAGAIN) REQUIRE_GT(count, 0);
+        if (count > 0) total += (size_t)count;
+        REQUIRE_OK(bl_yield());
+    }
+    CHECK_MEM(bytes, total, "abc", 3);
+    CHECK_OK(bl_group_exit(&group, 0));
+    pair_abort(&pair);
+}
+
+/* A try does not wait, so it leaves the alert to whoever comes next. */
+TEST(what_a_try_finds_wrong_is_told_by_the_next_call, (is_closed)) {
+    struct tls_pair pair;
+    char bytes[8];
+    pair_open(&pair, OVER_MEMORY);
+    CHECK_OK(bl_stream_write_all(pair.ends[0], "garbage", 7, NULL));
+    CHECK_ERR(bl_stream_try_read(pair.server.stream, bytes, 8), BL_ETLS);
+    CHECK_ERR(bl_stream_try_read(pair.server.stream, bytes, 8), BL_ETLS);
+    CHECK_ERR(bl_stream_try_read(pair.client.stream, bytes, 8), BL_EAGAIN);
+    if (is_closed) {
+        CHECK_OK(bl_stream_close(pair.server.stream));
+        pair.server.stream = NULL;
+    } else {
+        CHECK_ERR(bl_stream_read(pair.server.stream, bytes, 8), BL_ETLS);
+    }
+    CHECK_ERR(bl_stream_try_read(pair.client.stream, bytes, 8), BL_ETLSALERT);
     pair_abort(&pair);
 }
 
