@@ -4,8 +4,9 @@
  *
  * Of the idle connections of a host the one that was used last is taken first:
  * it is the least likely to have been closed by the server, and the others can
- * grow old.  One that can be read from while nobody has asked for anything has
- * been closed, or says what it should not, and is not used again.
+ * grow old.  One from which anything can be read while nobody has asked for
+ * anything has been closed, or says what it should not, and is not used again.
+ * What TLS says for itself is not read as anything.
  *
  * A slot that is given back goes to the first in line, if there is anybody, in
  * the same moment.
@@ -16,9 +17,6 @@
  *   somebody is in line <-> all slots are taken.
  */
 #include <belay/error.h>
-#include <belay/scope.h>
-
-#include <poll.h>
 
 #include "base/alloc.h"
 #include "base/list.h"
@@ -156,61 +154,29 @@ static void reap(void *context) {
     reaper_set(client);
 }
 
-static void look_end(void *context) {
-    bl_scope_cancel(context, "nothing has come");
+/*
+ * Whether nothing has come where nothing was asked for, and it has not ended.
+ * A stream of a kind that cannot tell is not used again either.
+ */
+static bool is_quiet(const struct bl__http_pooled *connection) {
+    char byte;
+    return bl_stream_try_read(connection->stream, &byte, 1) == BL_EAGAIN;
 }
 
-/*
- * Reads, but waits no longer than until the loop has gone round.  Returns as
- * look does; an end counts as something, and so does a failure.
- */
-static int look_by_reading(struct bl__http_pooled *connection) {
-    bl_scope scope = { 0 };
-    bl_call end = { 0 };
-    bl_scope_enter(&scope);
-    bl_call_soon(connection->client->loop, &end, look_end, &scope);
-    bl_ssize count = bl__http_input_fill(&connection->input);
-    bl_call_cancel(&end);
-    int rc = bl_scope_exit(&scope, count < 0 ? (int)count : 0);
-    if (rc == BL_ECANCELED || bl_scope_is_caught(&scope)) return rc;
-    if (rc < 0) bl_error_handled(); /* it is closed for it */
-    return 1;
-}
-
-/*
- * Looks whether there is something to read where nothing was asked for.  What
- * has no descriptor, such as TLS, may also hold it back itself.
- *
- * Returns 1 if so: it is not to be used again; 0; BL_ECANCELED.
- */
-static int look(struct bl__http_pooled *connection) {
-    struct pollfd state = { .fd = bl_stream_fd(connection->stream),
-                            .events = POLLIN };
-    if (state.fd < 0) return look_by_reading(connection);
-    return poll(&state, 1, 0) != 0;
-}
-
-/*
- * Takes the connection out that was used last; `*connection` is NULL if there
- * is none.  Returns 0, or BL_ECANCELED.
- */
-static int idle_take(struct bl__http_host *host,
-                     struct bl__http_pooled **connection) {
-    *connection = NULL;
+/* Takes the connection out that was used last; NULL: there is none. */
+static struct bl__http_pooled *idle_take(struct bl__http_host *host) {
     while (!bl__list_is_empty(&host->idle)) {
         struct bl__http_pooled *last =
             bl__container_of(host->idle._prev, struct bl__http_pooled, link);
-        idle_remove(last);
-        int rc = look(last);
-        if (rc == 0) {
-            *connection = last;
-        } else {
-            connection_free(last);
+        if (!is_quiet(last)) {
+            idle_close(last);
+            continue;
         }
+        idle_remove(last);
         host_leave(host); /* whoever takes it is a user already */
-        if (rc <= 0) return rc;
+        return last;
     }
-    return 0;
+    return NULL;
 }
 
 /* ---- taking and giving --------------------------------------------------- */
@@ -243,9 +209,7 @@ int bl__pool_take(bl_http_client *client, const bl_url *url,
     int rc = slot_take(client, host);
     if (rc < 0) goto leave_host;
 
-    struct bl__http_pooled *found = NULL;
-    if (!is_fresh) rc = idle_take(host, &found);
-    if (rc < 0) goto give_slot;
+    struct bl__http_pooled *found = is_fresh ? NULL : idle_take(host);
     if (found != NULL) {
         client->stats.reused++;
         *connection = found;
@@ -253,9 +217,8 @@ int bl__pool_take(bl_http_client *client, const bl_url *url,
     }
     rc = connection_new(client, host, url, proxy, connection);
     if (rc == 0) return 0;
-
-give_slot:
     slot_give(client, host);
+
 leave_host:
     host_leave(host);
     return rc;

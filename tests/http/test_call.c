@@ -582,11 +582,20 @@ static int lost_abort(void *self, bool is_cut) {
     return 0;
 }
 
+/* Looked at, it has nothing to say. */
+static bl_ssize lost_try_read(void *self, const struct iovec *parts,
+                              int count) {
+    (void)self;
+    (void)parts;
+    return count > 0 ? BL_EAGAIN : 0;
+}
+
 static const bl_stream_ops lost_ops = { .size = sizeof lost_ops,
                                         .name = "lost",
                                         .read = lost_read,
                                         .write = lost_write,
-                                        .abort = lost_abort };
+                                        .abort = lost_abort,
+                                        .try_read = lost_try_read };
 
 /* Leaves one connection, which is lost. */
 static bl_http_client *client_with_a_stale_connection(void) {

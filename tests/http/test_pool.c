@@ -256,7 +256,6 @@ TEST(what_the_server_has_closed_is_not_used_again) {
     bl_http_client_close(client);
 }
 
-/* As TLS, a stream in memory has no descriptor that could be asked. */
 TEST(what_came_unasked_for_is_nobodys_answer) {
     static const bl_test_step late[] = {
         T_EXPECT("GET /1 HTTP/1.1\r\nHost: a\r\n"
@@ -290,6 +289,54 @@ TEST(what_came_unasked_for_is_nobodys_answer) {
         bl_http_client_close(client);
         wires_done(&wires);
     }
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
+/* ---- a kind that cannot be tried ----------------------------------------- */
+
+static bl_ssize plain_read(void *self, const struct iovec *parts, int count) {
+    return bl_stream_readv(self, parts, count);
+}
+
+static bl_ssize plain_write(void *self, const struct iovec *parts, int count) {
+    return bl_stream_writev(self, parts, count);
+}
+
+static int plain_abort(void *self, bool is_cut) {
+    bl_stream_abort(self);
+    return is_cut ? BL_EIO : 0;
+}
+
+static const bl_stream_ops plain_ops = { .size = sizeof plain_ops,
+                                         .name = "plain",
+                                         .read = plain_read,
+                                         .write = plain_write,
+                                         .abort = plain_abort };
+
+static int plain_dial(void *arg, const char *name, bl_stream **stream) {
+    bl_stream *below;
+    int rc = wires_dial(arg, name, &below);
+    if (rc < 0) return rc;
+    rc = bl_stream_new(&plain_ops, below, stream);
+    if (rc < 0) bl_stream_abort(below);
+    return rc;
+}
+
+TEST(who_cannot_tell_whether_anything_came_is_not_used_again) {
+    bl_http_client_options options = { .size = sizeof options,
+                                       .dial = plain_dial,
+                                       .dial_arg = &wires,
+                                       .proxy = "" };
+    BL_GROUP_SCOPED(group);
+    wires = (struct wires){ .group = &group };
+    bl_http_client *client;
+    REQUIRE_OK(bl_http_client_open(&options, &client));
+    let_go(hold(client, "http://a/1"));
+    let_go(hold(client, "http://a/2"));
+    CHECK_EQ(bl_http_client_stats_of(client).opened, 2u);
+    CHECK_EQ(bl_http_client_stats_of(client).reused, 0u);
+    bl_http_client_close(client);
+    wires_done(&wires);
     CHECK_OK(bl_group_exit(&group, 0));
 }
 

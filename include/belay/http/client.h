@@ -34,7 +34,8 @@ BL_BEGIN_DECLS
 typedef struct bl_http_client bl_http_client;
 
 /*
- * Opens a stream to "host:port" or "[address]:port".  It may wait.
+ * Opens a stream to "host:port" or "[address]:port".  It may wait.  A kind of
+ * your own is used for one request alone unless it has `try_read`.
  */
 typedef int bl_http_dial_fn(void *arg, const char *host_and_port,
                             bl_stream **stream);
