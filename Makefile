@@ -77,7 +77,7 @@ amalgamation: need-docs ## belay.c and belay.h in build/amalgamation
 
 install: need-build docs ## install below PREFIX (DESTDIR is honoured)
 	@$(call cmake,--preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)) >/dev/null
-	@$(call compile,release)
+	@$(call compile,release,--target belay_installed)
 	@DESTDIR=$(DESTDIR) cmake --install build/release
 
 clean: ## remove everything that was made
