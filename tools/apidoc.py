@@ -250,14 +250,74 @@ def short_summary(item):
     return summary
 
 
+def man_name(header):
+    """The page of a header: belay/http/client.h is belay_http_client(3)."""
+    return "belay_" + header.stem.replace("/", "_")
+
+
+def man_section(heading, body):
+    """A heading and what follows it, without a break between the two."""
+    return [".SH " + heading, *(body[1:] if body[:1] == [".PP"] else body)]
+
+
+def man_top(name, summary, version, date):
+    return ['.\\" SPDX-License-Identifier: MIT',
+            f'.TH {name.upper()} 3 "{date}" "Belay {version}" '
+            '"Belay reference"',
+            ".SH NAME", f"{name} \\- " + roff(summary)]
+
+
+def man_list(entries):
+    """Pages and what they are about, as a list."""
+    lines = []
+    for name, summary in entries:
+        lines += [".TP", f".BR {name} (3)", roff_prose(summary)]
+    return lines
+
+
+def man_index(headers, version, date):
+    """belay(3): what there is."""
+    return "\n".join(man_top("belay", "asyncio for C", version, date) + [
+        ".SH SYNOPSIS", ".nf", "#include <belay.h>", ".fi",
+        ".SH DESCRIPTION",
+        "Each header has a page, which shows its types and lists its calls.",
+        "A call or a type has a page of its name.",
+        *man_list((man_name(header), header.idea) for header in headers),
+    ]) + "\n"
+
+
+def man_header(header, version, date):
+    """The page of a header: its idea, its types, its calls."""
+    lines = man_top(man_name(header), header.idea, version, date) + [
+        ".SH SYNOPSIS", ".nf", f"#include <{header.name}>", ".fi"]
+    body = [line for paragraph in header.intro
+            for line in roff_paragraph(paragraph)]
+    if body:
+        lines += man_section("DESCRIPTION", body)
+    types = []
+    for item in header.items:
+        if has_page(item):
+            continue
+        for paragraph in paragraphs_of(item.comment or []):
+            types += roff_paragraph(paragraph)
+        types += [".PP", ".nf",
+                  *[roff(line) for line in declaration(item).split("\n")],
+                  ".fi"]
+    if types:
+        lines += man_section("TYPES", types)
+    calls = [item for item in header.items if has_page(item)]
+    if calls:
+        lines += [".SH CALLS", *man_list((item.name, short_summary(item))
+                                         for item in calls)]
+    return "\n".join(lines + [".SH SEE ALSO", ".BR belay (3)"]) + "\n"
+
+
 def man_page(header, item, version, date, known):
     """One page of section 3."""
     told = prose_of(item)
     summary = short_summary(item)
     prototype = signature(item)
-    lines = [
-        f'.TH {item.name.upper()} 3 "{date}" "Belay {version}" "Belay reference"',
-        ".SH NAME", f"{item.name} \\- " + roff(summary),
+    lines = man_top(item.name, summary, version, date) + [
         ".SH SYNOPSIS", ".nf", f"#include <{header.name}>", ".PP",
         *[roff(line) for line in prototype.split("\n")], ".fi",
         ".SH DESCRIPTION",
@@ -268,8 +328,7 @@ def man_page(header, item, version, date, known):
     if item.marker:
         body += [".PP", f"Effect: \\fB{item.marker}\\fP, "
                  f"{EFFECTS[item.marker][1]}."]
-    # The first paragraph follows its heading without a break of its own.
-    lines += body[1:] if body and body[0] == ".PP" else body
+    lines += body[1:] if body[:1] == [".PP"] else body
     if told.returns:
         lines += [".SH RETURN VALUE",
                   *roff_paragraph(told.returns)[1:]]
@@ -283,13 +342,24 @@ def man_page(header, item, version, date, known):
                       re.findall(r"\b(?:bl|BL)_\w+", "\n".join(item.comment or
                                                               []))
                       if name in known and name != item.name})
-    if related:
-        lines.append(".SH SEE ALSO")
-        lines += [f".BR {name} (3)" + ("," if name != related[-1] else "")
-                  for name in related]
-    lines = [re.sub(r"^\.BR (\w+) \(3\),$", r".BR \1 (3),", line)
-             for line in lines]
-    return '.\\" SPDX-License-Identifier: MIT\n' + "\n".join(lines) + "\n"
+    lines.append(".SH SEE ALSO")
+    lines += [f".BR {name} (3)," for name in related]
+    lines.append(f".BR {man_name(header)} (3)")
+    return "\n".join(lines) + "\n"
+
+
+def homes_of_types(headers):
+    """The header of each type: where most calls begin with its name."""
+    homes = {}
+    for header in headers:
+        for item in header.items:
+            if item.kind == "type" and item.name:
+                calls = sum(other.name.startswith(item.name + "_")
+                            for other in header.items if has_page(other))
+                best = homes.get(item.name)
+                if best is None or calls > best[0]:
+                    homes[item.name] = calls, header
+    return {name: header for name, (_, header) in homes.items()}
 
 
 def write_man(headers, out, version, date):
@@ -297,14 +367,22 @@ def write_man(headers, out, version, date):
     os.makedirs(folder, exist_ok=True)
     for name in os.listdir(folder):
         os.remove(os.path.join(folder, name))
-    pages = [(header, item) for header in headers for item in header.items
-             if has_page(item)]
-    known = {item.name for _, item in pages}
-    for header, item in pages:
-        with open(os.path.join(folder, item.name + ".3"), "w",
+    told = [(header, item) for header in headers for item in header.items
+            if has_page(item)]
+    known = {item.name for _, item in told}
+    pages = {item.name: man_page(header, item, version, date, known)
+             for header, item in told}
+    pages["belay"] = man_index(headers, version, date)
+    for header in headers:
+        pages[man_name(header)] = man_header(header, version, date)
+    for name, text in pages.items():
+        with open(os.path.join(folder, name + ".3"), "w",
                   encoding="utf-8") as file:
-            file.write(man_page(header, item, version, date, known))
-    return len(pages)
+            file.write(text)
+    types = homes_of_types(headers)
+    for name, header in types.items():
+        os.symlink(man_name(header) + ".3", os.path.join(folder, name + ".3"))
+    return len(pages) + len(types)
 
 
 # ---- HTML -------------------------------------------------------------------

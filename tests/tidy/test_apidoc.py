@@ -196,8 +196,10 @@ class Pages(unittest.TestCase):
 
     def test_which_pages(self):
         self.assertEqual(sorted(os.listdir(self.root + "/out/man/man3")),
-                         ["BL_THING.3", "bl_thing_part.3", "bl_thing_stop.3",
-                          "bl_thing_wait.3"])
+                         ["BL_THING.3", "belay.3", "belay_base.3",
+                          "belay_thing.3", "belay_thing_part.3", "bl_thing.3",
+                          "bl_thing_options.3", "bl_thing_part.3",
+                          "bl_thing_stop.3", "bl_thing_wait.3"])
         self.assertEqual(sorted(os.listdir(self.root + "/out/html")),
                          ["base.html", "index.html", "style.css",
                           "thing-part.html", "thing.html"])
@@ -214,6 +216,19 @@ class Pages(unittest.TestCase):
         self.assertNotIn("BL__PRINTF", page)
         name = self.made("man/man3/BL_THING.3").split("\n")[3]
         self.assertEqual(name, "BL_THING \\- runs the block with a thing")
+
+    def test_pages_of_headers_and_types(self):
+        page = self.made("man/man3/belay_thing.3")
+        for line in ("belay_thing \\- things & what becomes of them",
+                     "A thing is a thing.", "    int depth;   /* how deep */",
+                     "every field belongs to the library", "BL_THING_ONE",
+                     ".BR bl_thing_wait (3)", ".BR belay (3)"):
+            self.assertIn(line, page)
+        self.assertIn(".BR belay_thing_part (3)\na part of a thing",
+                      self.made("man/man3/belay.3"))
+        self.assertEqual(self.made("man/man3/bl_thing_options.3"), page)
+        self.assertIn(".BR belay_thing (3)",
+                      self.made("man/man3/bl_thing_wait.3"))
 
     def test_html(self):
         page = self.made("html/thing.html")
