@@ -48,9 +48,8 @@ static int raise_limit(const struct blast_options *options) {
 }
 
 static int fail(const struct blast_load *load, const char *what, int rc) {
-    const char *why = bl_error_message(bl_error_current(rc));
     fprintf(stderr, "belay blast: %s %s: %s\n", what, load->options->url,
-            why != NULL && why[0] != '\0' ? why : bl_strerror(rc));
+            bl_error_text(rc));
     return STATUS_FAILED;
 }
 

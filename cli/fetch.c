@@ -88,11 +88,9 @@ static void tell_success(struct fetch *fetch, const struct fetch_job *job) {
 
 static void tell_failure(struct fetch *fetch, const struct fetch_job *job,
                          int rc) {
-    const bl_error *error = bl_error_current(rc);
-    const char *why = error != NULL ? bl_error_message(error) : "";
+    const char *why = bl_error_text(rc);
     fetch_screen_clear(&fetch->screen);
-    fprintf(stderr, "belay fetch: %s: %s\n", job->url,
-            why[0] != '\0' ? why : bl_strerror(rc));
+    fprintf(stderr, "belay fetch: %s: %s\n", job->url, why);
 }
 
 /* ---- the work ------------------------------------------------------------ */
@@ -183,10 +181,7 @@ static int run_jobs(struct fetch *fetch) {
     int rc = bl_run(main_task, fetch);
     if (rc == BL_EINTERRUPTED) return STATUS_INTERRUPTED;
     if (rc == 0) return fetch->failed > 0 ? STATUS_FAILED : STATUS_GOOD;
-    const bl_error *error = bl_error_current(rc);
-    const char *why = error != NULL ? bl_error_message(error) : "";
-    fprintf(stderr, "belay fetch: %s\n",
-            why[0] != '\0' ? why : bl_strerror(rc));
+    fprintf(stderr, "belay fetch: %s\n", bl_error_text(rc));
     return STATUS_FAILED;
 }
 

@@ -95,8 +95,7 @@ static const struct option known[] = {
 static const char *parse(const char *url, bl_url *parsed) {
     int rc = bl_url_parse(url, parsed);
     if (rc == 0) return NULL;
-    const bl_error *error = bl_error_current(rc);
-    return error != NULL ? bl_error_message(error) : bl_strerror(rc);
+    return bl_error_text(rc);
 }
 
 const char *fetch_name_of(const char *url, char *name, size_t bytes) {

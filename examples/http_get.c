@@ -210,6 +210,6 @@ int main(int argc, char **argv) {
         return 2;
     }
     int rc = bl_run(main_task, &arguments);
-    if (rc < 0) bl_error_print(bl_error_current(rc), stderr);
+    if (rc < 0) bl_error_report(rc, stderr);
     return rc < 0;
 }

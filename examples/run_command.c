@@ -25,7 +25,7 @@ static int run_what_is_not_there(void) {
     bl_process_result result;
     int rc = bl_process_run(argv, NULL, &result);
     if (rc != BL_ENOENT) return rc < 0 ? rc : BL_EIO;
-    printf("%s\n", bl_error_message(bl_error_current(rc)));
+    printf("%s\n", bl_error_text(rc));
     return 0;
 }
 

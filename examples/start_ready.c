@@ -41,7 +41,7 @@ static int main_task(void *arg) {
 
     BL_GROUP(tg, rc) {
         failed = bl_start(tg, database_run, &missing, NULL);
-        printf("first: %s\n", bl_error_message(bl_error_current(failed)));
+        printf("first: %s\n", bl_error_text(failed));
         bl_error_handled();
 
         rc = bl_start(tg, database_run, &people, &answers);

@@ -45,7 +45,7 @@ static int main_task(void *arg) {
     }
 
     if (rc != BL_EGROUP) return BL_EMISUSE;
-    bl_error_print(bl_error_current(rc), stdout);
+    bl_error_report(rc, stdout);
     bl_error_handled();
     return 0;
 }

@@ -29,7 +29,7 @@ static int main_task(void *arg) {
             if (rc == 0) rc = bl_spawn(tg, fetch, arg);
         } /* both have returned here */
     }
-    if (rc < 0) bl_error_print(bl_error_current(rc), stdout);
+    if (rc < 0) bl_error_report(rc, stdout);
     return 0;
 }
 

@@ -213,7 +213,7 @@ static bool run_demo(const struct options *options, size_t descriptors) {
     int rc = bl_run(demo_task, &demo);
     bl_ns wall_time = clock_read() - begun;
     if (rc < 0)
-        bl_error_print(bl_error_current(rc), stdout);
+        bl_error_report(rc, stdout);
     else
         fill_table(&demo, &verdict);
 

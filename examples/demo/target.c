@@ -112,7 +112,6 @@ static int try_out(struct target *target) {
 static void explain(const struct target *target, int rc) {
     const char *where = target->plan->where;
     double limit_ms = milliseconds(target->plan->limit);
-    const bl_error *error = bl_error_current(rc);
 
     fprintf(stderr, "demo: %s ", where);
     switch (ending_of(rc)) {
@@ -127,13 +126,12 @@ static void explain(const struct target *target, int rc) {
         fprintf(stderr, "closes the connection before it answers\n");
         break;
     case GARBLED:
-        fprintf(stderr, "is not an echo server: %s\n", bl_error_message(error));
+        fprintf(stderr, "is not an echo server: %s\n", bl_error_text(rc));
         break;
     default:
         fprintf(stderr, "cannot be used: %s\n",
                 rc == BL_EINVAL ? "it is not of the form HOST:PORT"
-                : error         ? bl_error_message(error)
-                                : bl_strerror(rc));
+                                : bl_error_text(rc));
     }
     if (target->is_connected) {
         fprintf(stderr, "demo: a target has to send each line back as it is\n");

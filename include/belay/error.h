@@ -188,6 +188,24 @@ BL_API
 const bl_error *bl_error_current(int code);
 
 /*
+ * Returns what is known about `code`, in one line for people: the message of
+ * the current error if that has this code and a message, else bl_strerror's
+ * sentence.  Never NULL, and valid until the next failing call of this task.
+ */
+BL_API
+const char *bl_error_text(int code);
+
+/*
+ * Prints all that is known about `code` to `file`: the current error as
+ * bl_error_print does if it has this code, else the code alone.
+ *
+ *     int rc = bl_run(main_task, NULL);
+ *     if (rc < 0) bl_error_report(rc, stderr);
+ */
+BL_API
+void bl_error_report(int code, FILE *file);
+
+/*
  * Moves the current error out of the slot.
  *
  * Returns it if its code is `code`, and the caller now owns a reference;
@@ -378,7 +396,8 @@ BL_API
 size_t bl_error_format(const bl_error *error, char *buffer, size_t bytes);
 
 /*
- * Prints `error` to `file` as bl_error_format writes it.
+ * Prints `error` to `file` as bl_error_format writes it.  For a code, with or
+ * without an object behind it, there is bl_error_report.
  */
 BL_API
 void bl_error_print(const bl_error *error, FILE *file);

@@ -315,10 +315,8 @@ static bool unit_others_are_ending(const struct bl__unit *unit) {
 static void unit_not_started(struct bl__unit *unit, int rc) {
     if (rc >= 0 || rc == BL_ECANCELED || rc == BL_ESTATE) return;
     if (unit->service._state == BL_SERVICE_FAILED) return; /* was observed */
-    const bl_error *error = bl_error_current(rc);
-    bl__app_log_unit(unit->app, unit, "cannot start: %s",
-                     error != NULL ? bl_error_message(error) : bl_strerror(rc));
-    unit_failed_for_good(unit, rc, error);
+    bl__app_log_unit(unit->app, unit, "cannot start: %s", bl_error_text(rc));
+    unit_failed_for_good(unit, rc, bl_error_current(rc));
 }
 
 static int unit_starter(void *arg) {

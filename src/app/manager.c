@@ -69,9 +69,8 @@ void bl__manager_open(bl_app *app) {
                                   .ready_fd = app->options.ready_fd };
     int rc = bl_notify_open(&options, &app->notify);
     if (rc < 0) {
-        const bl_error *error = bl_error_current(rc);
         bl__app_log(app, "the service manager is not told: %s",
-                    error != NULL ? bl_error_message(error) : bl_strerror(rc));
+                    bl_error_text(rc));
         app->notify = NULL;
         return;
     }

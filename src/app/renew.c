@@ -36,11 +36,8 @@ static int renew_prepare_all(bl_app *app, bl_reload *reloads,
         if (app->phase != BL__APP_UP) return BL_ECANCELED;
         if (rc == 0 || rc == BL_ESTATE || rc == BL_ESHUTDOWN) continue;
         if (rc == BL_ECANCELED) return rc;
-        const bl_error *error = bl_error_current(rc);
-        const char *why = error != NULL ? bl_error_message(error) : "";
         snprintf(app->reload_text, sizeof app->reload_text, "%s: %s",
-                 bl_service_name(&unit->service),
-                 why[0] != '\0' ? why : bl_strerror(rc));
+                 bl_service_name(&unit->service), bl_error_text(rc));
         return rc;
     }
     return 0;
@@ -123,9 +120,8 @@ int bl__app_renew(bl_app *app) {
         rc = options->load(app, &config, options->load_context);
     }
     if (rc < 0) {
-        const bl_error *error = bl_error_current(rc);
         snprintf(app->reload_text, sizeof app->reload_text, "%s",
-                 error != NULL ? bl_error_message(error) : bl_strerror(rc));
+                 bl_error_text(rc));
     } else {
         rc = renew_with(app, config);
         if (options->load != NULL) {

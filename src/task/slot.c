@@ -70,6 +70,22 @@ const bl_error *bl_error_current(int code) {
     return slot != NULL ? *slot : NULL;
 }
 
+const char *bl_error_text(int code) {
+    const bl_error *error = bl_error_current(code);
+    const char *message = error != NULL ? bl_error_message(error) : "";
+    return message[0] != '\0' ? message : bl_strerror(code);
+}
+
+void bl_error_report(int code, FILE *file) {
+    const bl_error *error = bl_error_current(code);
+    if (error != NULL) {
+        bl_error_print(error, file);
+    } else {
+        fprintf(file, "%s (%d): %s\n", bl_error_name(code), code,
+                bl_strerror(code));
+    }
+}
+
 bl_error *bl_error_take(int code) {
     bl_error **slot = slot_with(code);
     if (slot != NULL) {

@@ -7,6 +7,8 @@
  */
 #include <belay/test.h>
 
+#include <stdlib.h>
+
 #include "base/trees.h"
 #include "task/task.h"
 
@@ -43,6 +45,29 @@ TEST(an_error_shows_the_way_it_came) {
     CHECK_ERR(load(), BL_EIO);
     CHECK_CONTAINS(current_text(BL_EIO), "   at parse() ");
     CHECK_CONTAINS(current_text(BL_EIO), "\n   through load() ");
+}
+
+static void check_report(int code, const char *text) {
+    char *printed = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&printed, &length);
+    REQUIRE(file != NULL);
+    bl_error_report(code, file);
+    REQUIRE_EQ(fclose(file), 0);
+    CHECK_STR(printed, text);
+    free(printed);
+}
+
+TEST(a_code_can_be_told_with_and_without_an_object) {
+    CHECK_ERR(load(), BL_EIO);
+    CHECK_STR(bl_error_text(BL_EIO), "line 7 is broken");
+    check_report(BL_EIO, current_text(BL_EIO));
+    CHECK_STR(bl_error_text(BL_EPIPE), bl_strerror(BL_EPIPE));
+    bl_error_handled();
+    CHECK_STR(bl_error_text(BL_EIO), "input or output failed");
+    check_report(BL_EIO, "BL_EIO (-5): input or output failed\n");
+    CHECK_ERR(BL_ERR(BL_EIO, "%s", ""), BL_EIO); /* says nothing */
+    CHECK_STR(bl_error_text(BL_EIO), "input or output failed");
 }
 
 TEST(a_stale_error_is_not_blamed) {
