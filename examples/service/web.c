@@ -79,18 +79,12 @@ static void web_commit(bl_service *self, bl_reload *reload) {
     strcpy(shop->config.greeting, config->greeting);
 }
 
-static void web_discard(bl_service *self, bl_reload *reload) {
-    (void)self;
-    (void)reload;
-}
-
 /* ---- the service --------------------------------------------------------- */
 
 const bl_service_options web_options = {
     .size = sizeof(bl_service_options),
     .prepare = web_prepare,
     .commit = web_commit,
-    .discard = web_discard,
 };
 
 /* What the manager keeps for us outlives this process. */

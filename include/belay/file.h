@@ -459,11 +459,11 @@ void bl_dir_abort(bl_dir *dir);
  * Reads the file at `path` to its end, if it has `bytes_max` bytes or less.
  *
  * Returns 0; the caller frees `*content` with bl_free.  Behind its `*bytes`
- * bytes there is a NUL, so that text is a string.
+ * bytes (which may be NULL) there is a NUL, so that text is a string.
  *
  * Errors:
  *   BL_ECANCELED  an enclosing scope was cancelled; nothing was written
- *   BL_EINVAL     path, content or bytes is NULL
+ *   BL_EINVAL     path or content is NULL
  *   BL_EFBIG      the file is longer; nothing was written
  *
  * Any other code is one of bl_file_open's or bl_file_read's.

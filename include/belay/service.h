@@ -181,7 +181,8 @@ typedef struct bl_service_info {
  * `prepare`, `commit` and `discard` are the service's side of a reload:
  * `prepare` makes reload->token from reload->config, may wait, and may fail,
  * in which case nothing has changed; then exactly one of the other two is
- * called, which cannot fail and must not wait.
+ * called, which cannot fail and must not wait.  Where `prepare` only looks,
+ * there is nothing to throw away, and `discard` may be NULL.
  */
 typedef struct bl_service_options {
     size_t size;             /* sizeof(bl_service_options) */
@@ -293,7 +294,7 @@ struct bl_service {
  *
  * Errors:
  *   BL_EINVAL  service or run is NULL, or an option is out of its range, such
- *              as a `prepare` without its other two
+ *              as a `prepare` without a `commit`; the current error says which
  */
 BL_MAY_FAIL
 int bl_service_init(bl_service *service, bl_service_fn *run, void *arg,

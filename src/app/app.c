@@ -32,24 +32,31 @@ void bl__app_blame(bl_app *app, int rc, const char *format, ...) {
 
 /* ---- the app itself ------------------------------------------------------ */
 
-static bool app_options_are_valid(const bl_app_options *options) {
-    if (options->size < sizeof *options) return false;
-    if (options->stop_deadline < 0) return false;
-    if (options->force_grace < 0) return false;
-    if (options->ready_fd < 0) return false;
-    if ((options->load != NULL) != (options->unload != NULL)) return false;
+/* Returns what is wrong with the options, for people, or NULL. */
+static const char *app_options_fault(const bl_app_options *options) {
+    if (options->size < sizeof *options) {
+        return "size is not sizeof(bl_app_options)";
+    }
+    if (options->stop_deadline < 0) return "stop_deadline is negative";
+    if (options->force_grace < 0) return "force_grace is negative";
+    if (options->ready_fd < 0) return "ready_fd is negative";
+    if ((options->load != NULL) != (options->unload != NULL)) {
+        return "load and unload are there together, or neither is";
+    }
     const bl_loop_options *loop = options->loop;
-    return loop == NULL || loop->size == sizeof *loop;
+    if (loop == NULL || loop->size == sizeof *loop) return NULL;
+    return "loop->size is not sizeof(bl_loop_options)";
 }
 
 static void app_set_options(bl_app *app, const bl_app_options *options) {
     static const bl_app_options none = { .size = sizeof none };
     if (options == NULL) options = &none;
-    if (app_options_are_valid(options)) {
+    const char *fault = app_options_fault(options);
+    if (fault == NULL) {
         app->options = *options;
     } else {
         app->options = none;
-        bl__app_blame(app, BL_EINVAL, "an option of the app is out of range");
+        bl__app_blame(app, BL_EINVAL, "options of the app: %s", fault);
     }
     const char *name = app->options.name != NULL ? app->options.name : "app";
     snprintf(app->name, sizeof app->name, "%s", name);
@@ -145,10 +152,15 @@ bl_service *bl_app_add(bl_app *app, const char *name, bl_service_fn *run,
         bl__app_blame(app, BL_EEXIST, "two services are called \"%s\"", name);
         return NULL;
     }
+    if (run == NULL) {
+        bl__app_blame(app, BL_EINVAL, "service \"%s\" has no function to run",
+                      name);
+        return NULL;
+    }
     int rc = app_make_room(app);
     if (rc == 0) rc = app_unit_new(app, name, run, arg, options, &unit);
     if (rc < 0) {
-        bl__app_blame(app, rc, "service \"%s\": %s", name, bl_strerror(rc));
+        bl__app_blame(app, rc, "service \"%s\": %s", name, bl_error_text(rc));
         return NULL;
     }
     app->units[app->count++] = unit;

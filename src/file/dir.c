@@ -50,7 +50,7 @@ int bl_dir_open(const char *path, bl_dir **dir) {
     rc = bl__file_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
     if (rc < 0) {
         bl__free(made);
-        return rc;
+        return bl__file_blame(rc, "open", path);
     }
     made->fd = rc;
     made->loop = bl_loop_running();

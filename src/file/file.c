@@ -38,6 +38,11 @@ enum {
 
 /* ---- opening ------------------------------------------------------------- */
 
+int bl__file_blame(int rc, const char *what, const char *path) {
+    if (rc == BL_ECANCELED) return rc;
+    return BL_ERR(rc, "cannot %s %s: %s", what, path, bl_strerror(rc));
+}
+
 int bl__file_check_options(const bl_file_options *options) {
     if (options == NULL) return 0;
     if (options->size != sizeof *options) return BL_EINVAL;
@@ -126,7 +131,7 @@ int bl_file_open(const char *path, unsigned flags,
     unsigned mode =
         options != NULL && options->mode != 0 ? options->mode : 0666;
     rc = bl__file_open_at(AT_FDCWD, path, file_system_flags(flags), mode);
-    if (rc < 0) goto free_made;
+    if (rc < 0) goto blame_path;
     made->fd = rc;
     made->loop = bl_loop_running();
     if (file_is_directory(made->fd)) {
@@ -139,9 +144,9 @@ int bl_file_open(const char *path, unsigned flags,
 
 close_fd:
     BL_IGNORE(bl__sys_close(made->fd) < 0); /* nothing was written */
-free_made:
+blame_path:
     bl__free(made);
-    return rc;
+    return bl__file_blame(rc, "open", path);
 }
 
 /* ---- closing ------------------------------------------------------------- */

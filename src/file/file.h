@@ -32,6 +32,12 @@ bl_file_kind bl__file_kind(unsigned mode);
 /* Fills `*info`, as statx does.  Call bl_checkpoint first. */
 int bl__file_status(int fd, const char *path, int flags, bl_file_info *info);
 
+/*
+ * Says what went wrong with `path`: "cannot open /etc/shop.conf: ...".  A
+ * cancellation needs no words.  Returns rc.
+ */
+int bl__file_blame(int rc, const char *what, const char *path);
+
 /* As bl_file_options say; BL_EINVAL if they cannot be meant. */
 int bl__file_check_options(const bl_file_options *options);
 

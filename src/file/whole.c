@@ -73,26 +73,25 @@ static int whole_read(struct whole *whole, bl_file *file) {
 int bl_file_read_whole(const char *path, size_t bytes_max, char **content,
                        size_t *bytes) {
     if (content == NULL) return BL_EINVAL;
-    if (bytes == NULL) return BL_EINVAL;
     struct whole whole = { .bytes_max = bytes_max };
     if (bytes_max >= PTRDIFF_MAX / 2) whole.bytes_max = PTRDIFF_MAX / 2;
     bl_file *file;
     int rc = bl_file_open(path, BL_OPEN_READ, NULL, &file);
     if (rc < 0) return rc;
 
-    rc = BL_EFBIG;
-    if ((uint64_t)file->bytes > whole.bytes_max) goto abort_file;
-    rc = whole_grow(&whole, (size_t)file->bytes + 1);
+    rc = (uint64_t)file->bytes > whole.bytes_max ? BL_EFBIG : 0;
+    if (rc == 0) rc = whole_grow(&whole, (size_t)file->bytes + 1);
     if (rc == 0) rc = whole_read(&whole, file);
     if (rc < 0) goto free_content;
     BL__ASSERT(whole.bytes < whole.capacity);
     whole.content[whole.bytes] = '\0';
     *content = whole.content;
-    *bytes = whole.bytes;
+    if (bytes != NULL) *bytes = whole.bytes;
     goto abort_file;
 
 free_content:
     bl_free(whole.content);
+    rc = bl__file_blame(rc, "read", path);
 abort_file:
     bl_file_abort(file); /* nothing was written to it */
     return rc;
@@ -240,8 +239,9 @@ int bl_file_write_whole(const char *path, const void *content, size_t bytes,
     if (content == NULL && bytes > 0) return BL_EINVAL;
     int rc = bl__file_check_options(options);
     if (rc == 0) rc = bl_checkpoint();
-    if (rc == 0) rc = replace_split(&self, path);
     if (rc < 0) return rc;
+    rc = replace_split(&self, path);
+    if (rc < 0) return bl__file_blame(rc, "replace", path);
 
     rc = bl__file_open_at(AT_FDCWD, self.directory, O_RDONLY | O_DIRECTORY, 0);
     if (rc < 0) goto free_directory;
@@ -255,5 +255,5 @@ int bl_file_write_whole(const char *path, const void *content, size_t bytes,
 
 free_directory:
     bl__free(self.directory);
-    return rc;
+    return rc < 0 ? bl__file_blame(rc, "replace", path) : 0;
 }

@@ -28,6 +28,12 @@ static void reload_note(bl_service *service, int rc, const char *text) {
     bl__service_tell(service, BL_CHANGE_RELOADED, rc);
 }
 
+/* Throws away what was prepared, if the service made anything. */
+static void reload_throw_away(bl_service *service, bl_reload *reload) {
+    if (service->_options.discard == NULL) return;
+    service->_options.discard(service, reload);
+}
+
 static bool reload_is_current(const bl_reload *reload,
                               const bl_service *service) {
     return service->_state == BL_SERVICE_RUNNING &&
@@ -47,9 +53,7 @@ static int prepare_call(bl_reload *reload, bl_service *service) {
 
 static void prepare_failed(bl_service *service, int rc) {
     if (rc == BL_ECANCELED || rc == BL_ESHUTDOWN) return;
-    const bl_error *error = bl_error_current(rc);
-    const char *text = error != NULL ? bl_error_message(error) : "";
-    reload_note(service, rc, text[0] != '\0' ? text : bl_strerror(rc));
+    reload_note(service, rc, bl_error_text(rc));
 }
 
 static int prepare(bl_reload *reload, bl_service *service) {
@@ -58,7 +62,7 @@ static int prepare(bl_reload *reload, bl_service *service) {
     bool is_current = reload_is_current(reload, service);
     if (is_current) bl__service_enter_phase(service, BL_PHASE_NONE);
     if (rc >= 0 && !is_current) {
-        service->_options.discard(service, reload);
+        reload_throw_away(service, reload);
         rc = BL_ESHUTDOWN;
     }
     if (rc < 0) {
@@ -103,7 +107,7 @@ void bl_reload_discard(bl_reload *reload) {
     bl_service *service = reload->_service;
     if (service == NULL) return;
     reload->_service = NULL;
-    service->_options.discard(service, reload);
+    reload_throw_away(service, reload);
 }
 
 int bl_service_reload(bl_service *service, const void *config) {

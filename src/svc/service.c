@@ -30,19 +30,27 @@ static const bl_ns cancel_grace_default = BL_SEC(2);
 
 /* ---- made and unmade ----------------------------------------------------- */
 
-static bool options_are_valid(const bl_service_options *options) {
-    if (options->size < sizeof *options) return false;
-    const bl_ns times[] = { options->start_timeout, options->start_max,
-                            options->drain_delay,   options->stop_timeout,
-                            options->cancel_grace,  options->heartbeat };
-    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        if (times[i] < 0) return false;
+/* Returns what is wrong with the options, for people, or NULL. */
+static const char *options_fault(const bl_service_options *options) {
+    if (options->size < sizeof *options) {
+        return "size is not sizeof(bl_service_options)";
     }
-    bool has_prepare = options->prepare != NULL;
-    if (has_prepare != (options->commit != NULL)) return false;
-    if (has_prepare != (options->discard != NULL)) return false;
-    if (options->restart == NULL) return true;
-    return bl_restart_check(options->restart, NULL) == 0;
+    if (options->start_timeout < 0) return "start_timeout is negative";
+    if (options->start_max < 0) return "start_max is negative";
+    if (options->drain_delay < 0) return "drain_delay is negative";
+    if (options->stop_timeout < 0) return "stop_timeout is negative";
+    if (options->cancel_grace < 0) return "cancel_grace is negative";
+    if (options->heartbeat < 0) return "heartbeat is negative";
+    if (options->prepare != NULL && options->commit == NULL) {
+        return "there is a prepare without a commit";
+    }
+    bool decides = options->commit != NULL || options->discard != NULL;
+    if (options->prepare == NULL && decides) {
+        return "there is a commit or a discard without a prepare";
+    }
+    if (options->restart == NULL) return NULL;
+    if (bl_restart_check(options->restart, NULL) == 0) return NULL;
+    return "restart is no policy that bl_restart_check accepts";
 }
 
 static void options_complete(bl_service_options *options) {
@@ -59,7 +67,8 @@ int bl_service_init(bl_service *service, bl_service_fn *run, void *arg,
     static const bl_service_options none = { .size = sizeof none };
     if (service == NULL || run == NULL) return BL_EINVAL;
     if (options == NULL) options = &none;
-    if (!options_are_valid(options)) return BL_EINVAL;
+    const char *fault = options_fault(options);
+    if (fault != NULL) return BL_ERR(BL_EINVAL, "%s", fault);
 
     *service = (bl_service){ ._run = run,
                              ._arg = arg,

@@ -49,8 +49,7 @@ static const char *order_of(bl_app *app) {
 }
 
 static const char *complaint(int rc) {
-    const bl_error *error = bl_error_current(rc);
-    return error != NULL ? bl_error_message(error) : "";
+    return bl_error_text(rc);
 }
 
 /* ---- the order ----------------------------------------------------------- */
@@ -174,6 +173,7 @@ struct bad {
     const char *what;
     void (*build)(bl_app *app);
     int rc;
+    const char *why;
 };
 
 static void no_name(bl_app *app) {
@@ -206,14 +206,20 @@ static void together_nobody(bl_app *app) {
 }
 
 static const struct bad bads[] = {
-    { "no name", no_name, BL_EINVAL },
-    { "a long name", long_name, BL_EINVAL },
-    { "no run", no_run, BL_EINVAL },
-    { "bad options", bad_service_options, BL_EINVAL },
-    { "half an edge", half_edge, BL_EINVAL },
-    { "a bad edge", bad_edge, BL_EINVAL },
-    { "optional nobody", optional_nobody, BL_ENOENT },
-    { "together with nobody", together_nobody, BL_ENOENT },
+    { "no name", no_name, BL_EINVAL,
+      "a service needs a name of 1 to 31 bytes" },
+    { "a long name", long_name, BL_EINVAL,
+      "a service needs a name of 1 to 31 bytes" },
+    { "no run", no_run, BL_EINVAL, "service \"a\" has no function to run" },
+    { "bad options", bad_service_options, BL_EINVAL,
+      "service \"a\": stop_timeout is negative" },
+    { "half an edge", half_edge, BL_EINVAL, "a dependency needs two names" },
+    { "a bad edge", bad_edge, BL_EINVAL,
+      "\"a\" requires \"b\" in no known way" },
+    { "optional nobody", optional_nobody, BL_ENOENT,
+      "no service is called \"nobody\" yet" },
+    { "together with nobody", together_nobody, BL_ENOENT,
+      "no service is called \"\" yet" },
 };
 
 TEST(each_kind_of_misuse_is_said_by_check) {
@@ -223,20 +229,43 @@ TEST(each_kind_of_misuse_is_said_by_check) {
         bads[i].build(app);
         int rc = bl_app_check(app);
         CHECK_EQ(rc, bads[i].rc);
-        CHECK_NE(strlen(complaint(rc)), 0);
+        CHECK_STR(complaint(rc), bads[i].why);
         bl_app_free(app);
     }
 }
 
+static int load_nothing(bl_app *app, void **config, void *context) {
+    (void)app;
+    (void)config;
+    (void)context;
+    return 0;
+}
+
 TEST(bad_options_of_an_app_are_remembered) {
-    bl_app_options options = { .size = 1 };
-    bl_app *app = bl_app_new(&options);
-    CHECK_ERR(bl_app_check(app), BL_EINVAL);
-    bl_app_free(app);
-    options = (bl_app_options){ .size = sizeof options, .stop_deadline = -1 };
-    app = bl_app_new(&options);
-    CHECK_ERR(bl_app_check(app), BL_EINVAL);
-    bl_app_free(app);
+    static const bl_loop_options no_loop = { .size = 1 };
+    enum {
+        GOOD = sizeof(bl_app_options)
+    };
+    static const struct {
+        bl_app_options options;
+        const char *why;
+    } wrong[] = {
+        { { .size = 1 }, "size is not sizeof(bl_app_options)" },
+        { { .size = GOOD, .stop_deadline = -1 }, "stop_deadline is negative" },
+        { { .size = GOOD, .force_grace = -1 }, "force_grace is negative" },
+        { { .size = GOOD, .ready_fd = -1 }, "ready_fd is negative" },
+        { { .size = GOOD, .load = load_nothing },
+          "load and unload are there together, or neither is" },
+        { { .size = GOOD, .loop = &no_loop },
+          "loop->size is not sizeof(bl_loop_options)" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        T_INFO("%s", wrong[i].why);
+        bl_app *app = bl_app_new(&wrong[i].options);
+        CHECK_ERR(bl_app_check(app), BL_EINVAL);
+        CHECK_CONTAINS(complaint(BL_EINVAL), wrong[i].why);
+        bl_app_free(app);
+    }
 }
 
 TEST(without_memory_it_says_so) {

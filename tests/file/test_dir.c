@@ -98,6 +98,7 @@ TEST(what_is_no_directory_is_refused, (t_tmpdir)) {
     bl_dir_entry entry;
     const char *path = below(t_tmpdir, "file");
     CHECK_ERR(bl_dir_open(path, &dir), BL_ENOENT);
+    CHECK_CONTAINS(bl_error_text(BL_ENOENT), path);
     put_text(path, "x");
     CHECK_ERR(bl_dir_open(path, &dir), BL_ENOTDIR);
     CHECK_ERR(bl_dir_open(NULL, &dir), BL_EINVAL);

@@ -66,6 +66,10 @@ TEST(opening_says_what_is_wrong_with_the_name, (t_tmpdir)) {
     CHECK_ERR(bl_file_open(path, fresh, NULL, &file), BL_EEXIST);
     CHECK_ERR(bl_file_open(t_tmpdir, BL_OPEN_READ, NULL, &file), BL_EISDIR);
     CHECK_ERR(bl_file_open(t_tmpdir, BL_OPEN_WRITE, NULL, &file), BL_EISDIR);
+    CHECK_CONTAINS(bl_error_text(BL_EISDIR), t_tmpdir);
+    /* Where the library's own sources lie is nobody else's business. */
+    const char *place = bl_error_origin(bl_error_current(BL_EISDIR));
+    CHECK_EQ(strncmp(place, "src/file/file.c:", 16), 0);
     CHECK(file == NULL);
 }
 

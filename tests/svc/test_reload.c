@@ -162,6 +162,24 @@ TEST(of_two_services_both_or_none_are_reloaded, (counter)) {
     CHECK_OK(bl_service_stop(&other.service));
 }
 
+TEST(a_service_that_prepares_nothing_need_not_discard) {
+    COUNTER plain = { .number = 1 };
+    bl_service_options options = { .size = sizeof options,
+                                   .prepare = counter_prepare,
+                                   .commit = counter_commit };
+    bl_reload reload;
+    int config = 2;
+    REQUIRE_OK(bl_service_init(&plain.service, counter_run, &plain, &options));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_service_start(&plain.service, &group, NULL));
+    REQUIRE_OK(bl_reload_prepare(&reload, &plain.service, &config));
+    bl_reload_discard(&reload);
+    CHECK_EQ(plain.number, 1);
+    CHECK_OK(bl_service_reload(&plain.service, &config));
+    CHECK_EQ(plain.number, 2);
+    CHECK_OK(bl_service_stop(&plain.service));
+}
+
 TEST(a_service_without_a_prepare_cannot_be_reloaded) {
     COUNTER plain = { .number = 1 };
     int config = 2;

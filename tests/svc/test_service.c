@@ -67,26 +67,46 @@ static int prepare_nothing(bl_service *self, bl_reload *reload) {
     return 0;
 }
 
+static void decide_nothing(bl_service *self, bl_reload *reload) {
+    (void)self;
+    (void)reload;
+}
+
 TEST(options_out_of_range_make_no_service) {
     SERVICE service = { 0 };
     bl_service_options good = { .size = sizeof good };
     CHECK_ERR(bl_service_init(NULL, run_nothing, NULL, &good), BL_EINVAL);
     CHECK_ERR(bl_service_init(&service, NULL, NULL, &good), BL_EINVAL);
-    bl_service_options bad[] = {
-        { .size = 0 },
-        { .size = sizeof good, .start_timeout = -1 },
-        { .size = sizeof good, .start_max = -1 },
-        { .size = sizeof good, .drain_delay = -1 },
-        { .size = sizeof good, .stop_timeout = -1 },
-        { .size = sizeof good, .cancel_grace = -1 },
-        { .size = sizeof good, .heartbeat = -1 },
-        { .size = sizeof good, .prepare = prepare_nothing },
-        { .size = sizeof good, .restart = &(bl_restart_policy){ .size = 1 } },
+    const bl_restart_policy no_policy = { .size = 1 };
+    const struct {
+        bl_service_options options;
+        const char *why;
+    } bad[] = {
+        { { .size = 0 }, "size is not sizeof(bl_service_options)" },
+        { { .size = sizeof good, .start_timeout = -1 },
+          "start_timeout is negative" },
+        { { .size = sizeof good, .start_max = -1 }, "start_max is negative" },
+        { { .size = sizeof good, .drain_delay = -1 },
+          "drain_delay is negative" },
+        { { .size = sizeof good, .stop_timeout = -1 },
+          "stop_timeout is negative" },
+        { { .size = sizeof good, .cancel_grace = -1 },
+          "cancel_grace is negative" },
+        { { .size = sizeof good, .heartbeat = -1 }, "heartbeat is negative" },
+        { { .size = sizeof good, .prepare = prepare_nothing },
+          "there is a prepare without a commit" },
+        { { .size = sizeof good, .commit = decide_nothing },
+          "there is a commit or a discard without a prepare" },
+        { { .size = sizeof good, .discard = decide_nothing },
+          "there is a commit or a discard without a prepare" },
+        { { .size = sizeof good, .restart = &no_policy },
+          "restart is no policy that bl_restart_check accepts" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        T_INFO("number %zu", i);
-        CHECK_ERR(bl_service_init(&service, run_nothing, NULL, &bad[i]),
-                  BL_EINVAL);
+        T_INFO("%s", bad[i].why);
+        int rc = bl_service_init(&service, run_nothing, NULL, &bad[i].options);
+        REQUIRE_EQ(rc, BL_EINVAL);
+        CHECK_STR(bl_error_message(bl_error_current(rc)), bad[i].why);
     }
 }
 
