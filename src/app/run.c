@@ -18,6 +18,7 @@
 
 #include "app/app.h"
 #include "base/assert.h"
+#include "base/site.h"
 
 enum {
     STATUS_FAILED = 1,
@@ -53,6 +54,7 @@ void bl__run_on_hangup(bl_app *app) {
 static int run_reloader(void *arg) {
     bl_app *app = arg;
     for (;;) {
+        bl__site_forget(); /* a call of `load` or `prepare` */
         int rc = bl_event_wait(&app->hangup);
         if (rc == 0) rc = bl_event_wait(&app->came_up); /* kept until then */
         if (rc < 0) return rc;
@@ -155,8 +157,7 @@ int bl_app_run(bl_app *app) {
     if (rc == 0) rc = run_open_inheritance(app);
     if (rc == 0) rc = run_loop(app);
     if (rc < 0) {
-        bl__app_log(app, "%s cannot start: %s", app->name,
-                    run_error_text(bl_error_current(rc), rc));
+        bl__app_log(app, "%s cannot start: %s", app->name, bl_error_text(rc));
         bl_error_handled();
         return STATUS_FAILED;
     }

@@ -14,6 +14,17 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <belay/base.h>
+
+/*
+ * Says that what this task waits for next is no call of the user's, such as a
+ * delay between two calls of a function of theirs: the last call in there has
+ * returned, and would be shown as the one that waits.
+ */
+static inline void bl__site_forget(void) {
+    bl__site = "";
+}
+
 static inline bool bl__site_is_place(const char *text) {
     size_t length = strlen(text);
     size_t end = length;

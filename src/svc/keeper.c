@@ -27,6 +27,7 @@
 #include <belay/task.h>
 
 #include "base/assert.h"
+#include "base/site.h"
 #include "svc/restart.h"
 #include "svc/service.h"
 
@@ -215,6 +216,7 @@ static bool backoff(bl_service *service, struct ending *ending) {
     bl__service_arm(service, bl_ns_add(bl_now(), ending->delay));
     bl__service_enter(service, BL_SERVICE_BACKOFF, ending->cause, ending->rc);
     bl__requests_open(&service->_requests, service->_loop);
+    bl__site_forget();
     int rc = bl_event_wait(&service->_go);
     while (rc == 0 && service->_is_held && !service->_is_stop_asked) {
         bl_event_clear(&service->_go);

@@ -14,6 +14,7 @@
 #include <belay/task.h>
 
 #include "base/assert.h"
+#include "base/site.h"
 #include "svc/restart.h"
 
 /* What a supervised child gets, on its own stack. */
@@ -50,6 +51,7 @@ static int supervise_loop(bl_task_fn *fn, void *arg,
             return rc;
         }
         bl_error_handled();
+        bl__site_forget();
         rc = bl_sleep(delay);
         if (rc < 0) return rc;
     }

@@ -485,9 +485,12 @@ TEST(a_hangup_reloads_and_a_bad_file_changes_nothing, .no_loop = true) {
     await(&d, "reload rejected: line 12: what is this?");
     kill(d.pid, SIGHUP);
     await(&d, "reloaded, generation 2");
+    kill(d.pid, SIGQUIT);
+    await(&d, "conductor");
     kill(d.pid, SIGTERM);
     CHECK_EQ(end(&d), 0);
     CHECK_CONTAINS(d.text, "unload");
+    CHECK(strstr(d.text, "bl_sleep(MS(100))") == NULL); /* has returned */
 }
 
 TEST(a_hangup_during_the_start_is_kept_and_several_are_one, .no_loop = true) {

@@ -134,6 +134,8 @@ TEST(a_crash_is_answered_by_another_start_after_a_delay) {
     CHECK_EQ(info.deadline, actor.began[0] + MS(1100));
     CHECK_EQ(info.failures, 1u);
     CHECK(!info.is_ready);
+    /* No call of the body waits any more, and none is shown as if it did. */
+    CHECK_CONTAINS(t_task_tree(), "actor: waits for event\n");
     REQUIRE_OK(bl_sleep(MS(100)));
     CHECK_EQ(bl_service_state_of(&actor.service), BL_SERVICE_RUNNING);
     CHECK_EQ(gap(&actor, 0), MS(1100));

@@ -158,6 +158,19 @@ TEST(a_group_inside_is_begun_again_as_a_whole) {
     CHECK_EQ(jobs[1].runs, 2);
 }
 
+TEST(a_delay_is_no_wait_of_the_job) {
+    struct job job = { .takes = MS(10), .failures = 1, .rc = BL_EIO };
+    bl_restart_policy policy = policy_of(BL_RESTART_ON_FAILURE);
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_supervise(&group, job_run, &job, &policy));
+    REQUIRE_OK(bl_sleep(MS(1)));
+    CHECK_CONTAINS(t_task_tree(), "for sleep in bl_sleep(job->takes)");
+    REQUIRE_OK(bl_sleep(MS(20)));
+    CHECK_EQ(job.runs, 1); /* and failed */
+    CHECK(strstr(t_task_tree(), "bl_sleep(job->takes)") == NULL);
+    REQUIRE_OK(bl_group_exit(&group, 0));
+}
+
 TEST(a_supervised_child_is_named_after_its_function) {
     struct job job = { .takes = SEC(1) };
     bl_restart_policy policy = policy_of(BL_RESTART_NEVER);
