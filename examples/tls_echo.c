@@ -32,46 +32,51 @@ struct identity {
 struct server {
     bl_listener *listener;
     bl_tls_context *context;
-    int rc; /* of the connection that was refused */
+    bl_event stop;
 };
 
 /* ---- the server --------------------------------------------------------- */
 
-static int echo(bl_stream *stream) {
+/* Shakes hands in the connection's own task: a client may take its time. */
+static int secure(bl_connection *connection) {
+    const struct server *server = connection->arg;
+    bl_stream *secured;
+    int rc;
+
+    BL_TIMEOUT(rc, BL_SEC(5)) {
+        rc = bl_tls_accept(server->context, connection->stream, NULL, &secured);
+    }
+    if (rc == 0) connection->stream = secured; /* the server closes it */
+    return rc;
+}
+
+static int echo(bl_connection *connection) {
     char buffer[4096];
     bl_ssize count;
 
+    BL_TRY(secure(connection));
+    bl_stream *stream = connection->stream;
     while ((count = bl_stream_read(stream, buffer, sizeof(buffer))) > 0) {
         BL_TRY(bl_stream_write_all(stream, buffer, (size_t)count, NULL));
     }
     return (int)count; /* 0: the client has said goodbye */
 }
 
-static int serve_one(void *arg) {
-    struct server *server = arg;
-    bl_stream *under;
-    bl_stream *stream;
-
-    BL_TRY(bl_listener_accept(server->listener, &under, NULL));
-    int rc = bl_tls_accept(server->context, under, NULL, &stream);
-    if (rc < 0) {
-        bl_stream_abort(under); /* still ours, since it failed */
-        return BL_TRACE(rc);
-    }
-
-    rc = echo(stream);
-    if (rc < 0) {
-        bl_stream_abort(stream);
-        return BL_TRACE(rc);
-    }
-    return bl_stream_close(stream);
+static void complain(const bl_connection *connection, int rc, void *arg) {
+    (void)connection;
+    (void)arg;
+    printf("server: %s: %s\n", bl_error_name(rc), bl_strerror(rc));
 }
 
-/* The client will refuse us, which is no failure of this program. */
-static int serve_refused(void *arg) {
+static int serve(void *arg) {
     struct server *server = arg;
-    server->rc = serve_one(server);
-    return server->rc == BL_ECANCELED ? server->rc : 0;
+    bl_serve_options options = {
+        .size = sizeof(options),
+        .arg = server,
+        .stop = &server->stop,
+        .on_error = complain,
+    };
+    return bl_serve(server->listener, echo, &options);
 }
 
 /* ---- the client --------------------------------------------------------- */
@@ -116,9 +121,7 @@ static int be_careful(const bl_addr *address, bl_tls_context *context) {
     bl_stream *stream = NULL;
 
     int rc = connect_securely(address, context, "bank.example", &stream);
-    const bl_error *error = bl_error_current(rc);
-    printf("client: %s: %s\n", bl_error_name(rc),
-           error != NULL ? bl_error_message(error) : "");
+    printf("client: %s: %s\n", bl_error_name(rc), bl_error_text(rc));
     bl_stream_abort(stream);
     return rc == BL_ECERTNAME ? 0 : rc;
 }
@@ -178,17 +181,11 @@ static int talk_to(struct server *server, bl_tls_context *client) {
     int rc;
 
     BL_GROUP(group, rc) {
-        rc = bl_spawn(group, serve_one, server);
+        rc = bl_spawn(group, serve, server);
         if (rc == 0) rc = talk(&address, client);
-    }
-    if (rc < 0) return rc;
-
-    BL_GROUP(group, rc) {
-        rc = bl_spawn(group, serve_refused, server);
         if (rc == 0) rc = be_careful(&address, client);
+        bl_event_set(&server->stop);
     }
-    printf("server: %s: %s\n", bl_error_name(server->rc),
-           bl_strerror(server->rc));
     return rc;
 }
 
@@ -225,9 +222,9 @@ static int main_task(void *arg) {
     int rc = make_contexts(&server.context, &client);
     if (rc == 0) rc = bl_addr_parse("127.0.0.1:0", &address);
     if (rc == 0) rc = bl_listen(&address, NULL, &server.listener);
+    bl_event_init(&server.stop);
     if (rc == 0) rc = talk_to(&server, client);
 
-    bl_listener_close(server.listener);
     bl_tls_context_unref(server.context);
     bl_tls_context_unref(client);
     return rc;
@@ -235,6 +232,6 @@ static int main_task(void *arg) {
 
 int main(void) {
     int rc = bl_run(main_task, NULL);
-    if (rc < 0) fprintf(stderr, "tls_echo: %s\n", bl_strerror(rc));
+    if (rc < 0) bl_error_report(rc, stderr);
     return rc < 0;
 }

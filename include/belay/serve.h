@@ -27,7 +27,8 @@ struct bl__server;
 
 /* One connection, as its handler sees it. */
 typedef struct bl_connection {
-    bl_stream *stream; /* the server's: it is closed after the handler */
+    bl_stream *stream; /* the server's: it is closed after the handler, which
+                          may put one over it in its place, such as TLS */
     bl_addr peer;
     void *arg; /* of the options */
     struct bl__server *_server;
