@@ -21,9 +21,9 @@ medians of one run.  Each runs on one CPU, except where another thread is what
 is measured.  A contender whose repetitions have taken --budget seconds gets no
 more of them.
 
-Where targets.py has a target for METRIC_ratio, a line with that name follows:
-the median of our cost divided by that of raw-epoll (or of whom targets.BESIDE
-names) in the same round.
+Where targets.py has a target for METRIC_ratio, lines with that name follow: for
+each contender the median of its cost divided by that of raw-epoll (or of whom
+targets.BESIDE names) in the same round.
 
 Peers that are not on this machine are left out, and it is said.  The exit
 status is 1 if a benchmark is broken; a missed target is not.
@@ -343,22 +343,25 @@ def measure(metric, programs, options, cpus):
 
 
 def ratios(results):
-    """Ours beside the floor, or whom targets.py names in its place, where a
-    target says so: the median of the ratios of the same round, which a machine
-    that drifts does not move."""
+    """Everybody beside the floor, or whom targets.py names in its place, where
+    a target says so: the median of the ratios of the same round, which a
+    machine that drifts does not move."""
     by_metric = {}
     for result in results:
         by_metric.setdefault(result.metric, {})[result.contender] = result
     found = []
     for metric, row in by_metric.items():
         beside_whom = targets.BESIDE.get(metric, FLOOR)
-        ours, floor = row.get(OURS), row.get(beside_whom)
+        floor = row.pop(beside_whom, None)
         name = metric + "_ratio"
-        if not (ours and floor) or name not in targets.TARGETS:
+        if floor is None or name not in targets.TARGETS:
             continue
-        values = [a / b for a, b in zip(ours.values, floor.values) if b > 0]
-        if values:
-            found.append(Result(name, OURS, f"of_{beside_whom}", values))
+        for contender, result in row.items():
+            values = [a / b for a, b in zip(result.values, floor.values)
+                      if b > 0]
+            if values:
+                found.append(Result(name, contender, f"of_{beside_whom}",
+                                    values))
     return found
 
 

@@ -123,6 +123,16 @@ class Ratios(unittest.TestCase):
         self.assertEqual([result.line() for result in found],
                          ["net.accept_ratio\tbelay\t0.90\tof_raw-epoll"])
 
+    def test_peers_are_compared_in_the_same_way(self):
+        unit = "ns_cpu_per_connection"
+        found = run.ratios([
+            run.Result(self.METRIC, "libuv", unit, [120.0, 1100.0]),
+            run.Result(self.METRIC, run.OURS, unit, [90.0, 900.0]),
+            run.Result(self.METRIC, run.FLOOR, unit, [100.0, 1000.0])])
+        self.assertEqual([result.line() for result in found],
+                         ["net.accept_ratio\tlibuv\t1.15\tof_raw-epoll",
+                          "net.accept_ratio\tbelay\t0.90\tof_raw-epoll"])
+
     def test_a_round_that_is_missing(self):
         found = self.ratios([50.0, 60.0], [100.0])
         self.assertEqual(found[0].values, [0.5])
