@@ -93,6 +93,11 @@ static int end(struct daemon *daemon) {
     return WEXITSTATUS(daemon->status);
 }
 
+static int end_by(struct daemon *daemon, int number) {
+    kill(daemon->pid, number);
+    return end(daemon);
+}
+
 static void pause_ms(long ms) {
     struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
     nanosleep(&time, NULL);
@@ -146,8 +151,7 @@ TEST(the_first_signal_stops_in_order, (number), .no_loop = true) {
     struct play play = { .db = { .name = "db" } };
     struct daemon d;
     launch_up(&d, &play);
-    kill(d.pid, number);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, number), 0);
     T_INFO("said: %s", d.text);
     CHECK_CONTAINS(d.text, "stopping 2 services (deadline 25.0 s; press Ctrl-C "
                            "again to force)");
@@ -246,8 +250,7 @@ TEST(another_signal_is_no_echo, .no_loop = true) {
     launch_up(&d, &play);
     kill(d.pid, SIGTERM);
     await(&d, "web  stopping");
-    kill(d.pid, SIGINT);
-    CHECK_EQ(end(&d), -SIGINT);
+    CHECK_EQ(end_by(&d, SIGINT), -SIGINT);
 }
 
 TEST(after_the_second_one_two_seconds_are_left, (number), .no_loop = true) {
@@ -259,8 +262,7 @@ TEST(after_the_second_one_two_seconds_are_left, (number), .no_loop = true) {
     kill(d.pid, number);
     await(&d, "web  stopping");
     pause_ms(300);
-    kill(d.pid, number);
-    CHECK_EQ(end(&d), number == SIGINT ? -SIGINT : 143);
+    CHECK_EQ(end_by(&d, number), number == SIGINT ? -SIGINT : 143);
     CHECK_CONTAINS(d.text, "ABANDONED");
     CHECK_CONTAINS(d.text, "forced exit");
 }
@@ -292,8 +294,7 @@ TEST(a_third_one_ends_even_a_blocked_loop, (number), .no_loop = true) {
     pause_ms(350);
     kill(d.pid, number);
     pause_ms(50);
-    kill(d.pid, number);
-    CHECK_EQ(end(&d), number == SIGINT ? -SIGINT : 143);
+    CHECK_EQ(end_by(&d, number), number == SIGINT ? -SIGINT : 143);
     CHECK_CONTAINS(d.text, "forced exit");
 }
 
@@ -303,8 +304,7 @@ TEST(a_blocked_loop_ends_at_the_deadline, .no_loop = true) {
     struct daemon d;
     launch(&d, perform_blocked, &options);
     await(&d, "blocked");
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 124);
+    CHECK_EQ(end_by(&d, SIGTERM), 124);
     CHECK_CONTAINS(d.text, "its loop is blocked by the task that is running");
     CHECK_CONTAINS(d.text, "forced exit 124");
 }
@@ -331,8 +331,7 @@ TEST(what_ignores_its_cancellation_gives_124, .no_loop = true) {
                          .options = { .stop_deadline = MS(300) } };
     struct daemon d;
     launch_up(&d, &play);
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 124);
+    CHECK_EQ(end_by(&d, SIGTERM), 124);
     CHECK_CONTAINS(d.text, "ABANDONED: task #");
     CHECK_CONTAINS(d.text, "bl_event_wait(&part->release)");
     CHECK_CONTAINS(d.text, "db   STOPPED"); /* the next level had its turn */
@@ -392,8 +391,7 @@ TEST(a_handler_of_its_own_can_end_a_daemon, .no_loop = true) {
     struct play play = { .before = handle_usr1 };
     struct daemon d;
     launch_up(&d, &play);
-    kill(d.pid, SIGUSR1);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGUSR1), 0);
     CHECK_CONTAINS(d.text, "web  STOPPED");
     CHECK_CONTAINS(d.text, "db   STOPPED");
 }
@@ -430,8 +428,7 @@ TEST(a_signal_during_the_start_ends_it, (number), .no_loop = true) {
     struct daemon d;
     launch(&d, perform, &play);
     await(&d, "db   RUNNING");
-    kill(d.pid, number);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, number), 0);
     CHECK_CONTAINS(d.text, "db   STOPPED");
 }
 
@@ -451,8 +448,7 @@ TEST(a_signal_during_the_delay_of_a_restart_ends_it, .no_loop = true) {
     struct daemon d;
     launch(&d, perform, &play);
     await(&d, "begins again in ");
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
 }
 
 /* ---- SIGHUP -------------------------------------------------------------- */
@@ -487,8 +483,7 @@ TEST(a_hangup_reloads_and_a_bad_file_changes_nothing, .no_loop = true) {
     await(&d, "reloaded, generation 2");
     kill(d.pid, SIGQUIT);
     await(&d, "conductor");
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
     CHECK_CONTAINS(d.text, "unload");
     CHECK(strstr(d.text, "bl_sleep(MS(100))") == NULL); /* has returned */
 }
@@ -503,8 +498,7 @@ TEST(a_hangup_during_the_start_is_kept_and_several_are_one, .no_loop = true) {
         kill(d.pid, SIGHUP);
     await(&d, "web  RUNNING");
     await(&d, "reloaded, generation 1");
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
     CHECK(strstr(d.text, "load 2") == NULL);
 }
 
@@ -515,8 +509,7 @@ TEST(a_hangup_during_the_stop_is_ignored, .no_loop = true) {
     launch_up(&d, &play);
     kill(d.pid, SIGTERM);
     await(&d, "web  stopping");
-    kill(d.pid, SIGHUP);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGHUP), 0);
     CHECK(strstr(d.text, "load 1") == NULL);
 }
 
@@ -532,8 +525,7 @@ TEST(quit_prints_the_tasks_and_goes_on, .no_loop = true) {
     await(&d, "app: its tasks");
     await(&d, "db #");
     kill(d.pid, SIGQUIT); /* and again */
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
 }
 
 TEST(quit_prints_the_tasks_of_a_blocked_loop, .no_loop = true) {
@@ -544,8 +536,7 @@ TEST(quit_prints_the_tasks_of_a_blocked_loop, .no_loop = true) {
     await(&d, "its loop is blocked by the task that is running");
     await(&d, "blocker #");
     CHECK_CONTAINS(d.text, "running");
-    kill(d.pid, SIGKILL);
-    CHECK_EQ(end(&d), -SIGKILL);
+    CHECK_EQ(end_by(&d, SIGKILL), -SIGKILL);
 }
 
 /* ---- the service manager ------------------------------------------------- */
@@ -618,8 +609,7 @@ TEST(a_full_socket_neither_hangs_nor_loses_that_we_are_ready, .no_loop = true) {
     CHECK_STR(hear(&m), "STATUS=starting, 2/2 services ready");
     CHECK_STR(hear(&m), "READY=1\nSTATUS=running, 2/2 services ready");
     manager_fill(&m);
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
     manager_close(&m);
 }
 
@@ -630,8 +620,7 @@ TEST(a_manager_that_makes_no_sense_is_a_line_in_the_log, .no_loop = true) {
     launch(&d, perform, &play);
     await(&d, "the service manager is not told: ");
     await(&d, "web  RUNNING");
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
 }
 
 /* ---- the watchdog -------------------------------------------------------- */
@@ -648,8 +637,7 @@ TEST(the_loop_feeds_the_watchdog, .no_loop = true) {
         REQUIRE(strcmp(text, "silence") != 0);
         if (strcmp(text, "WATCHDOG=1") == 0) beats++;
     }
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
     manager_close(&m);
 }
 
@@ -663,8 +651,7 @@ TEST(a_blocked_loop_feeds_nobody, .no_loop = true) {
     while (*manager_hears(&m) != '\0') {}
     pause_ms(500); /* its other thread is alive, and does not mask it */
     CHECK_STR(manager_hears(&m), "");
-    kill(d.pid, SIGKILL);
-    CHECK_EQ(end(&d), -SIGKILL);
+    CHECK_EQ(end_by(&d, SIGKILL), -SIGKILL);
     manager_close(&m);
 }
 
@@ -693,8 +680,7 @@ TEST(a_service_without_a_beat_starves_the_watchdog, .no_loop = true) {
     while (*manager_hears(&m) != '\0') {}
     pause_ms(300);
     CHECK_STR(manager_hears(&m), "");
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
     manager_close(&m);
 }
 
@@ -726,8 +712,7 @@ TEST(after_a_leap_of_time_the_watchdog_is_fed_once, .no_loop = true) {
     launch(&d, perform, &play);
     await(&d, "app is ready after ");
     await(&d, "an hour later");
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
     for (;;) {
         const char *text = manager_hears(&m);
         if (text[0] == '\0') break;
@@ -759,8 +744,7 @@ TEST(with_its_output_broken_it_still_stops, .no_loop = true) {
     launch(&d, perform, &play);
     while (strncmp(hear(&m), "READY=1", 7) != 0) {}
     kill(d.pid, SIGQUIT);
-    kill(d.pid, SIGTERM);
-    CHECK_EQ(end(&d), 0);
+    CHECK_EQ(end_by(&d, SIGTERM), 0);
     manager_close(&m);
 }
 

@@ -238,10 +238,32 @@ static void check_same(const struct lines *ours, const struct lines *digs,
         CHECK_STR(ours->texts[i], digs->texts[i]);
 }
 
+/* A server, and a resolver that asks it. */
+struct visit {
+    struct peer peer;
+    bl_addr address;
+    bl_dns *dns;
+    bool is_over; /* the server has been killed */
+};
+
+static void visit_kill(struct visit *visit) {
+    if (!visit->is_over) peer_kill(&visit->peer);
+    visit->is_over = true;
+}
+
+FIXTURE(struct visit *, visit, (t_tmpdir, server)) {
+    struct visit made = { .is_over = false };
+    made.peer = start_server(&kinds[server], t_tmpdir, &made.address);
+    made.dns = open_at(&made.address);
+    YIELD(&made);
+    bl_dns_close(made.dns);
+    visit_kill(&made);
+}
+
 /* ---- the tests ----------------------------------------------------------- */
 
-TEST(addresses_are_those_that_dig_hears, (t_tmpdir, server),
-     .clock = T_CLOCK_REAL, .skip_if = no_dig) {
+TEST(addresses_are_those_that_dig_hears, (visit), .clock = T_CLOCK_REAL,
+     .skip_if = no_dig) {
     static const struct {
         const char *name;
         const char *type;
@@ -254,21 +276,16 @@ TEST(addresses_are_those_that_dig_hears, (t_tmpdir, server),
     };
     static struct lines ours;
     static struct lines digs;
-    bl_addr address;
-    struct peer peer = start_server(&kinds[server], t_tmpdir, &address);
-    bl_dns *dns = open_at(&address);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         const char *name = questions[i].name;
-        hear_addresses(dns, name, questions[i].family, &ours);
-        hear_dig(&address, name, questions[i].type, &digs);
+        hear_addresses(visit->dns, name, questions[i].family, &ours);
+        hear_dig(&visit->address, name, questions[i].type, &digs);
         check_same(&ours, &digs, questions[i].count);
     }
-    bl_dns_close(dns);
-    peer_kill(&peer);
 }
 
-TEST(records_are_those_that_dig_hears, (t_tmpdir, server),
-     .clock = T_CLOCK_REAL, .skip_if = no_dig) {
+TEST(records_are_those_that_dig_hears, (visit), .clock = T_CLOCK_REAL,
+     .skip_if = no_dig) {
     static const struct {
         const char *name;
         const char *type_name;
@@ -282,54 +299,41 @@ TEST(records_are_those_that_dig_hears, (t_tmpdir, server),
     };
     static struct lines ours;
     static struct lines digs;
-    bl_addr address;
-    struct peer peer = start_server(&kinds[server], t_tmpdir, &address);
-    bl_dns *dns = open_at(&address);
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         const char *name = questions[i].name;
-        hear_records(dns, name, questions[i].type, &ours);
-        hear_dig(&address, name, questions[i].type_name, &digs);
+        hear_records(visit->dns, name, questions[i].type, &ours);
+        hear_dig(&visit->address, name, questions[i].type_name, &digs);
         check_same(&ours, &digs, questions[i].count);
     }
-    bl_dns_close(dns);
-    peer_kill(&peer);
 }
 
-TEST(an_alias_is_followed_by_some, (t_tmpdir, server), .clock = T_CLOCK_REAL,
+TEST(an_alias_is_followed_by_some, (server, visit), .clock = T_CLOCK_REAL,
      .skip_if = no_dig) {
     static struct lines ours;
     static struct lines digs;
-    bl_addr address;
     bl_addr found;
-    struct peer peer = start_server(&kinds[server], t_tmpdir, &address);
-    bl_dns *dns = open_at(&address);
     if (kinds[server].follows_aliases) {
-        hear_addresses(dns, "alias.test", AF_INET, &ours);
-        hear_dig(&address, "alias.test", "A", &digs);
+        hear_addresses(visit->dns, "alias.test", AF_INET, &ours);
+        hear_dig(&visit->address, "alias.test", "A", &digs);
         check_same(&ours, &digs, 1);
     } else {
-        CHECK_ERR(bl_dns_look_up(dns, "alias.test", AF_INET, 80, &found, 1),
-                  BL_EDNS_NODATA);
+        CHECK_ERR(
+            bl_dns_look_up(visit->dns, "alias.test", AF_INET, 80, &found, 1),
+            BL_EDNS_NODATA);
     }
-    bl_dns_close(dns);
-    peer_kill(&peer);
 }
 
-TEST(what_is_not_there_is_told_apart, (t_tmpdir, server), .clock = T_CLOCK_REAL,
+TEST(what_is_not_there_is_told_apart, (visit), .clock = T_CLOCK_REAL,
      .skip_if = no_dig) {
-    bl_addr address;
     bl_addr found;
     bl_dns_record *records;
-    struct peer peer = start_server(&kinds[server], t_tmpdir, &address);
-    bl_dns *dns = open_at(&address);
-    CHECK_ERR(bl_dns_look_up(dns, "none.test", AF_INET, 80, &found, 1),
+    CHECK_ERR(bl_dns_look_up(visit->dns, "none.test", AF_INET, 80, &found, 1),
               BL_EDNS_NONAME);
-    CHECK_ERR(bl_dns_look_up(dns, "one.test", AF_INET6, 80, &found, 1),
+    CHECK_ERR(bl_dns_look_up(visit->dns, "one.test", AF_INET6, 80, &found, 1),
               BL_EDNS_NODATA);
-    CHECK_ERR(bl_dns_query(dns, "one.test", BL_DNS_MX, &records),
+    CHECK_ERR(bl_dns_query(visit->dns, "one.test", BL_DNS_MX, &records),
               BL_EDNS_NODATA);
-    peer_kill(&peer);
-    CHECK_ERR(bl_dns_look_up(dns, "both.test", AF_INET, 80, &found, 1),
+    visit_kill(visit);
+    CHECK_ERR(bl_dns_look_up(visit->dns, "both.test", AF_INET, 80, &found, 1),
               BL_EDNS_SERVER); /* the port is closed now */
-    bl_dns_close(dns);
 }

@@ -93,16 +93,22 @@ enum {
     MUCH = 3 * 1024 * 1024
 };
 
-/* Both pipes of the program are full, and so is its input. */
-TEST(no_pipe_that_is_full_stops_it, REAL) {
-    bl_process_result result;
+/* Runs a command with more input than a pipe holds.  Returns the input. */
+static char *run_with_much(const char *command, bl_process_result *result) {
     bl_process_run_options options = run_options();
     char *input = bl_alloc(MUCH);
     REQUIRE(input != NULL);
     memset(input, 'x', MUCH);
     options.input = input;
     options.input_bytes = MUCH;
-    REQUIRE_OK(runs("tee /dev/stderr", &options, &result));
+    REQUIRE_OK(runs(command, &options, result));
+    return input;
+}
+
+/* Both pipes of the program are full, and so is its input. */
+TEST(no_pipe_that_is_full_stops_it, REAL) {
+    bl_process_result result;
+    char *input = run_with_much("tee /dev/stderr", &result);
     CHECK_EQ(result.out_bytes, (size_t)MUCH);
     CHECK_EQ(result.err_bytes, (size_t)MUCH);
     CHECK_EQ(memcmp(result.out, input, MUCH), 0);
@@ -113,13 +119,7 @@ TEST(no_pipe_that_is_full_stops_it, REAL) {
 
 TEST(a_program_need_not_read_its_input, REAL) {
     bl_process_result result;
-    bl_process_run_options options = run_options();
-    char *input = bl_alloc(MUCH);
-    REQUIRE(input != NULL);
-    memset(input, 'x', MUCH);
-    options.input = input;
-    options.input_bytes = MUCH;
-    REQUIRE_OK(runs("exec <&-; echo done", &options, &result));
+    char *input = run_with_much("exec <&-; echo done", &result);
     CHECK_STR(result.out, "done\n");
     bl_process_result_done(&result);
     bl_free(input);
