@@ -160,9 +160,11 @@ int bl_connection_wait(bl_connection *connection) {
 
 /* ---- accepting --------------------------------------------------------- */
 
-/* What others have to give back before it can work again. */
+/* What others have to give back before it can work again, or, where it is a
+ * firewall that forbids, to allow. */
 static bool serve_will_pass(int rc) {
     switch (rc) {
+    case BL_EPERM:
     case BL_EMFILE:
     case -ENFILE:
     case BL_ENOMEM:

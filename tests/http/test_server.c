@@ -4,10 +4,14 @@
  */
 #include <belay/test.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include <belay.h>
 #include <belay/http.h>
+
+#include "support/failing.h"
+#include "support/host.h"
 
 /* A server under test, run by a task. */
 struct house {
@@ -287,6 +291,48 @@ static int serve_without_loop(void *arg) {
     CHECK_ERR(bl_http_serve_connection(stream, NULL, NULL, say_path, NULL),
               BL_ENOLOOP);
     return 0;
+}
+
+/* ---- accepting that fails ----------------------------------------------- */
+
+/* The first five have to be waited for; the others have had their turn. */
+PARAM(int, trouble, BL_EMFILE, -ENFILE, BL_ENOMEM, -ENOBUFS, BL_EPERM,
+      -ECONNABORTED, BL_EPROTO);
+
+static bool costs_time(int rc) {
+    return rc != -ECONNABORTED && rc != BL_EPROTO;
+}
+
+static int serve_with_trouble(void *arg) {
+    const struct failing *failing = arg;
+    struct house house;
+    char text[400];
+    bl_group group = BL__ZEROED;
+    int waited = costs_time(failing->code) ? failing->left : 0;
+    REQUIRE_OK(bl_group_enter(&group));
+    house_init(&house);
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_ns begun = bl_now();
+    bl_stream *stream = visit(&house);
+    ask(stream, "/ab");
+    CHECK_CONTAINS(hear(stream, text, sizeof text), "HTTP/1.1 200 OK\r\n");
+    CHECK_EQ(bl_now() - begun, waited > 0 ? MS(5 + 10 + 20) : 0);
+    CHECK_EQ(failing->left, 0);
+    CHECK_EQ(house.stats.connections.accept_errors, waited);
+    CHECK_EQ(house.errors, waited);
+    if (waited > 0) CHECK_ERR(house.last_error, failing->code);
+    CHECK(!house.has_peer);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    bl_stream_abort(stream);
+    return 0;
+}
+
+TEST(trouble_with_accepting_is_waited_out, (trouble)) {
+    struct failing failing = { BL_IO_ACCEPT, trouble, 3 };
+    bl_loop_options options = failing_options(&failing);
+    CHECK_OK(run_elsewhere(serve_with_trouble, &failing, &options));
 }
 
 TEST(arguments_of_a_server_are_checked) {

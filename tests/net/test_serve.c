@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/failing.h"
 #include "support/famine.h"
 #include "support/host.h"
 #include "support/kids.h"
@@ -226,6 +227,74 @@ TEST(a_lack_of_descriptors_is_waited_out) {
     CHECK_OK(bl_group_exit(&group, 0));
     CHECK_OK(bl_stream_close(first));
     CHECK_OK(bl_stream_close(second));
+}
+
+/* What others have to give back, or a firewall to allow. */
+PARAM(int, lack, BL_EMFILE, -ENFILE, BL_ENOMEM, -ENOBUFS, BL_EPERM);
+
+static int serve_in_need(void *arg) {
+    struct failing *failing = arg;
+    struct house house;
+    bl_group group = BL__ZEROED;
+    REQUIRE_OK(bl_group_enter(&group));
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_ns begun = bl_now();
+    bl_stream *first = visit(&house);
+    ask(first);
+    /* 5, 10, 20, 40, 80, 160, 320, 640, 1000 and 1000 ms */
+    CHECK_EQ(bl_now() - begun, BL_MS(3275));
+    CHECK_EQ(house.stats.accept_errors, 10);
+    CHECK_EQ(house.errors, 10);
+    CHECK_ERR(house.last_error, failing->code);
+    failing->left = 1;
+    begun = bl_now();
+    bl_stream *second = visit(&house);
+    ask(second);
+    CHECK_EQ(bl_now() - begun, BL_MS(5)); /* it begins anew */
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.finished, 2);
+    CHECK_OK(bl_stream_close(first));
+    CHECK_OK(bl_stream_close(second));
+    return 0;
+}
+
+TEST(whatever_is_lacking_for_accepting_is_waited_out, (lack)) {
+    struct failing failing = { BL_IO_ACCEPT, lack, 10 };
+    bl_loop_options options = failing_options(&failing);
+    CHECK_OK(run_elsewhere(serve_in_need, &failing, &options));
+}
+
+/* What became of the connection that was next in the queue. */
+PARAM(int, loss, -ECONNABORTED, BL_EPROTO, -EINTR, -ENETDOWN, -EHOSTUNREACH);
+
+static int serve_after_losses(void *arg) {
+    struct failing *failing = arg;
+    struct house house;
+    bl_group group = BL__ZEROED;
+    REQUIRE_OK(bl_group_enter(&group));
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_ns begun = bl_now();
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    CHECK_EQ(bl_now(), begun);
+    CHECK_EQ(failing->left, 0);
+    CHECK_EQ(house.stats.accept_errors, 0);
+    CHECK_EQ(house.errors, 0);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_OK(bl_stream_close(stream));
+    return 0;
+}
+
+TEST(a_connection_lost_in_the_queue_costs_no_time, (loss)) {
+    struct failing failing = { BL_IO_ACCEPT, loss, 3 };
+    bl_loop_options options = failing_options(&failing);
+    CHECK_OK(run_elsewhere(serve_after_losses, &failing, &options));
 }
 
 /* ---- stopping ---------------------------------------------------------- */
