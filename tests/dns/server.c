@@ -187,6 +187,25 @@ static int send_all(int fd, const void *bytes, size_t count) {
     return 0;
 }
 
+static int request_reply_tcp(const struct request *request,
+                             const struct message *answer) {
+    const struct server *server = request->server;
+    unsigned char bytes[2 + sizeof answer->bytes];
+    size_t count = 2 + answer->length;
+    bytes[0] = (unsigned char)(answer->length >> 8);
+    bytes[1] = (unsigned char)answer->length;
+    memcpy(bytes + 2, answer->bytes, answer->length);
+    if (server->is_cut && server->cut_at < count) count = server->cut_at;
+    if (server->drip == 0) return send_all(request->fd, bytes, count);
+
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = bl_sleep(server->drip);
+        if (rc == 0) rc = send_all(request->fd, bytes + i, 1);
+    }
+    return rc;
+}
+
 static int request_reply(const struct request *request,
                          const struct message *answer) {
     if (!request->is_tcp) {
@@ -195,12 +214,7 @@ static int request_reply(const struct request *request,
                               request->from_length);
         return sent < 0 ? -errno : 0;
     }
-    unsigned char head[2] = {
-        (unsigned char)(answer->length >> 8),
-        (unsigned char)answer->length,
-    };
-    int rc = send_all(request->fd, head, sizeof head);
-    return rc < 0 ? rc : send_all(request->fd, answer->bytes, answer->length);
+    return request_reply_tcp(request, answer);
 }
 
 static int request_serve(void *arg) {
@@ -310,6 +324,7 @@ static int tcp_serve_one(struct server *server, int fd) {
         server->asked_tcp++;
         if (!request_read(&request)) return BL_EINVAL;
         rc = request_serve(&request);
+        if (rc == 0 && server->is_cut) rc = BL_EPIPE; /* that was all */
         if (rc < 0) return rc;
     }
 }

@@ -68,6 +68,9 @@ struct server {
     int drops; /* so many datagrams are lost from now on */
     int asked; /* by UDP, lost ones included */
     int asked_tcp;
+    bl_ns drip;     /* by TCP: before each byte of an answer; 0: all at once */
+    bool is_cut;    /* by TCP: it closes after so many bytes of an answer */
+    size_t cut_at;  /* with the two of its length */
     char last[256]; /* the name of the last question */
 };
 

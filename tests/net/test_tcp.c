@@ -178,36 +178,6 @@ TEST(only_a_task_connects) {
         CHECK_OK(bl_sleep(1));
 }
 
-/* A listener that does not accept, with a queue that is full: what comes next
- * waits for an answer. */
-struct full {
-    int listener;
-    int clients[2];
-    bl_addr address;
-};
-
-static void open_full(struct full *full) {
-    full->address = loopback();
-    struct sockaddr *where = (struct sockaddr *)&full->address.storage;
-    full->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE_OK(bind(full->listener, where, full->address.length));
-    REQUIRE_OK(listen(full->listener, 0));
-    REQUIRE_OK(getsockname(full->listener, where, &full->address.length));
-    for (int i = 0; i < 2; i++) {
-        full->clients[i] =
-            socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (connect(full->clients[i], where, full->address.length) < 0) {
-            REQUIRE_EQ(errno, EINPROGRESS);
-        }
-    }
-}
-
-static void close_full(struct full *full) {
-    close(full->listener);
-    close(full->clients[0]);
-    close(full->clients[1]);
-}
-
 static int connect_once(void *arg) {
     bl_stream *stream;
     int rc = bl_tcp_connect(arg, &stream);
@@ -216,8 +186,8 @@ static int connect_once(void *arg) {
 }
 
 TEST(a_connect_that_waits_can_be_cancelled) {
-    struct full full;
-    open_full(&full);
+    struct full_queue full;
+    full_queue_open(&full);
     BL_GROUP_SCOPED(group);
     bl_task *task;
     bl_outcome outcome;
@@ -230,7 +200,7 @@ TEST(a_connect_that_waits_can_be_cancelled) {
     CHECK(outcome.is_cancelled);
     bl_task_unref(task);
     CHECK_OK(bl_group_exit(&group, 0));
-    close_full(&full);
+    full_queue_close(&full);
 }
 
 /* ---- conversations ----------------------------------------------------- */

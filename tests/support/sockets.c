@@ -144,3 +144,25 @@ bl_addr loopback(void) {
     REQUIRE_OK(bl_addr_parse("127.0.0.1:0", &address));
     return address;
 }
+
+void full_queue_open(struct full_queue *full) {
+    full->address = loopback();
+    struct sockaddr *where = (struct sockaddr *)&full->address.storage;
+    full->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE_OK(bind(full->listener, where, full->address.length));
+    REQUIRE_OK(listen(full->listener, 0));
+    REQUIRE_OK(getsockname(full->listener, where, &full->address.length));
+    for (int i = 0; i < 2; i++) {
+        full->clients[i] =
+            socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (connect(full->clients[i], where, full->address.length) < 0) {
+            REQUIRE_EQ(errno, EINPROGRESS);
+        }
+    }
+}
+
+void full_queue_close(struct full_queue *full) {
+    close(full->listener);
+    close(full->clients[0]);
+    close(full->clients[1]);
+}

@@ -56,4 +56,14 @@ void unlimit_descriptors(void);
 /* A loopback address with port 0. */
 bl_addr loopback(void);
 
+/* A TCP listener that accepts nobody, with a queue that is full: whoever
+ * connects gets no answer. */
+struct full_queue {
+    int listener;
+    int clients[2];
+    bl_addr address;
+};
+void full_queue_open(struct full_queue *full);
+void full_queue_close(struct full_queue *full);
+
 #endif
