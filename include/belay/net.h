@@ -28,7 +28,8 @@ typedef struct bl_addr {
 /*
  * Reads an address: "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "*:80"
  * (any IPv4 address), ":80" (any IPv6 and IPv4 address), "unix:/run/me.sock"
- * (a path) or "unix:@me" (a name in no directory).
+ * (a path) or "unix:@me" (a name in no directory).  Control characters are not
+ * part of an address.
  *
  * Returns 0.
  *
@@ -41,6 +42,7 @@ int bl_addr_parse(const char *text, bl_addr *address);
 
 /*
  * Writes the address as bl_addr_parse reads it, cut to `bytes`, ended by NUL.
+ * Control characters in a local name, which that would refuse, become "?".
  *
  * Returns the length of the whole text.
  */

@@ -9,6 +9,9 @@
  *
  * "*" and nothing are 0.0.0.0 and [::].  Nothing else is read: no spaces, no
  * names, no signs, no numbers that the usual functions would round or wrap.
+ *
+ * A local name that comes from the kernel may have bytes that would do harm in
+ * a log; these are written as "?", and not read at all.
  */
 #include <belay/error.h>
 #include <belay/net.h>
@@ -94,11 +97,18 @@ static int addr_parse_v4(const char *host, in_port_t port, bl_addr *address) {
     return 0;
 }
 
+static bool addr_byte_is_text(char byte) {
+    return (unsigned char)byte >= ' ' && byte != 0x7f;
+}
+
 /* A name that begins with "@" is in no directory: NUL stands for it. */
 static int addr_parse_unix(const char *path, bl_addr *address) {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof un.sun_path) return BL_EINVAL;
+    for (size_t i = 0; i < length; i++) {
+        if (!addr_byte_is_text(path[i])) return BL_EINVAL;
+    }
     memcpy(un.sun_path, path, length);
     bool is_abstract = path[0] == '@';
     if (is_abstract && length == 1) return BL_EINVAL; /* has no name */
@@ -173,10 +183,9 @@ static size_t addr_format_unix(const bl_addr *address, char *buffer,
     bool is_abstract = un->sun_path[0] == '\0';
     size_t used = sizeof ADDR_UNIX_PREFIX - 1;
     for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)un->sun_path[i];
+        char byte = un->sun_path[i];
         if (byte == '\0' && !is_abstract) break;
-        bool is_text = byte >= ' ' && byte != 0x7f;
-        text[used++] = is_text ? (char)byte : '?';
+        text[used++] = addr_byte_is_text(byte) ? byte : '?';
     }
     if (is_abstract) text[sizeof ADDR_UNIX_PREFIX - 1] = '@';
     text[used] = '\0';

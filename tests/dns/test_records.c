@@ -2,14 +2,15 @@
 /*
  * tests/dns/test_records.c - SRV, MX, TXT and PTR
  *
- *     Legs: threads valgrind
+ *     Legs: sweep threads valgrind
  */
 #include <belay/test.h>
 
-#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "dns/server.h"
+#include "support/inputs.h"
 
 #define TEN       "0123456789"
 #define HUNDRED   TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
@@ -63,6 +64,21 @@ static void answer_mangled(struct message *answer,
     }
 }
 
+static const uint8_t *any_bytes; /* of the FUZZ test that runs */
+static size_t any_count;
+
+/* The first byte is the code, the second says how many records follow. */
+static void answer_anything(struct message *answer,
+                            const struct request *request) {
+    if (any_count < 2) {
+        message_begin(answer, request, 0, 1);
+        return;
+    }
+    message_begin(answer, request, any_bytes[0] & 0xf, any_bytes[1] & 0xf);
+    memcpy(answer->bytes + answer->length, any_bytes + 2, any_count - 2);
+    answer->length += any_count - 2;
+}
+
 const struct zone server_zone[] = {
     { "_imap._tcp.test", ZONE_SRV, "20 5 143 old.test", 0, NULL },
     { "_imap._tcp.test", ZONE_SRV, "10 1 993 new.test", 0, NULL },
@@ -83,6 +99,7 @@ const struct zone server_zone[] = {
     { "silent.test", ZONE_SILENCE, NULL, 0, NULL },
     { "bad.test", ZONE_RAW, NULL, 0, answer_beyond_the_end },
     { "mangled.test", ZONE_RAW, NULL, 0, answer_mangled },
+    { "any.test", ZONE_RAW, NULL, 0, answer_anything },
     { NULL, ZONE_END, NULL, 0, NULL },
 };
 
@@ -186,17 +203,12 @@ TEST(a_query_that_fails_says_why, (dns)) {
     CHECK(records == NULL);
 }
 
-/* BELAY_TEST_INPUTS says how many answers are to be mangled. */
-static int rounds_wanted(void) {
-    const char *text = getenv("BELAY_TEST_INPUTS");
-    return text != NULL ? atoi(text) / 3 + 1 : 2000;
-}
-
-TEST(mangled_answers_do_no_harm, (server, dns, t_rng), .tags = "large",
+/* 100,000 of them: BELAY_TEST_INPUTS=100000 and the name of this test. */
+TEST(mangled_answers_do_no_harm, (server, dns, t_rng), .tags = "bulky large",
      .watchdog = SEC(3600), .timeout = SEC(1000000)) {
     static const bl_dns_type types[] = { BL_DNS_PTR, BL_DNS_MX, BL_DNS_TXT,
                                          BL_DNS_SRV };
-    const int rounds = rounds_wanted();
+    const int rounds = inputs_wanted(6000) / 3;
     int answers = 0;
     random_bytes = t_rng;
     for (int i = 0; i < rounds; i++) {
@@ -218,6 +230,32 @@ TEST(mangled_answers_do_no_harm, (server, dns, t_rng), .tags = "large",
     CHECK_GT(answers, rounds / 20);
     CHECK_LT(answers, rounds - rounds / 20);
     CHECK_EQ(server->asked, 3 * rounds);
+}
+
+/* Errors of names and servers, and what is malformed. */
+static bool is_expected(int rc) {
+    return rc > 0 || (rc <= BL_EDNS_NONAME && rc >= BL_EDNS_MALFORMED);
+}
+
+FUZZ(any_answer_is_survived, (dns), .max_len = 300, .corpus = "corpus/answer") {
+    static const bl_dns_type types[] = { BL_DNS_PTR, BL_DNS_MX, BL_DNS_TXT,
+                                         BL_DNS_SRV };
+    any_bytes = data;
+    any_count = size;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        bl_dns_record *records = NULL;
+        int rc = bl_dns_query(dns, "any.test", types[i], &records);
+        CHECK(is_expected(rc));
+        for (int j = 0; j < rc; j++) {
+            CHECK_EQ(records[j].text[records[j].bytes], '\0');
+        }
+        bl_free(records);
+    }
+    bl_addr addresses[4];
+    int rc = bl_dns_look_up(dns, "any.test", AF_UNSPEC, 80, addresses, 4);
+    CHECK(is_expected(rc));
+    CHECK_LE(rc, 4);
+    bl_error_handled();
 }
 
 TEST(what_cannot_be_asked_is_refused, (dns)) {

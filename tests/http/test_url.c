@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "support/famine.h"
+#include "support/inputs.h"
 
 /* "scheme|userinfo|host|port|authority|target|fragment", "-" for none. */
 static const char *parts_of(const bl_url *url) {
@@ -269,22 +270,53 @@ TEST(what_has_no_room_is_cut) {
     CHECK_EQ(bl_url_encode("a ", 2, NULL, 0), 4u);
 }
 
-FUZZ(any_text_is_refused_or_stays_what_it_is, .max_len = 200) {
-    static const char prefix[] = "http://";
-    char text[256];
+/* What a URL is written as is the same URL, and safe to be sent. */
+static bool check_text(const char *text) {
     bl_url url;
-    memcpy(text, prefix, sizeof prefix);
-    memcpy(text + strlen(prefix), data, size);
-    text[strlen(prefix) + size] = '\0';
-    if (bl_url_parse(text, &url) < 0) return;
+    bl_url again;
+    if (bl_url_parse(text, &url) < 0) return false;
     for (const char *byte = url.text; *byte != '\0'; byte++) {
         CHECK_GT(*byte, ' ');
     }
-    bl_url again;
     REQUIRE_OK(bl_url_parse(url.text, &again));
     CHECK_STR(again.text, url.text);
     CHECK_STR(again.authority, url.authority);
     CHECK(bl_url_is_same_origin(&url, &again));
     bl_url_done(&again);
     bl_url_done(&url);
+    return true;
+}
+
+FUZZ(any_text_is_refused_or_stays_what_it_is, .max_len = 200,
+     .corpus = "corpus/url") {
+    static const char prefix[] = "http://";
+    char text[256];
+    memcpy(text, prefix, sizeof prefix);
+    memcpy(text + strlen(prefix), data, size);
+    text[strlen(prefix) + size] = '\0';
+    check_text(text);
+}
+
+/* 100,000 of them: BELAY_TEST_INPUTS=100000 and the name of this test. */
+TEST(many_spoilt_urls_are_read_or_refused, (t_rng), .tags = "bulky large",
+     .watchdog = SEC(3600)) {
+    static const char *const good_ones[] = {
+        "HTTP://me:secret@Example.ORG:80/a/../b?c#d",
+        "https://[2001:db8::1]:8443/%7Euser/./x%2fy?q=%20#f",
+        "http://127.0.0.1/a//b/..",
+        "http://xn--bcher-kva.example:80?no-path",
+    };
+    int accepted = 0;
+    int wanted = inputs_wanted(20000);
+    for (int i = 0; i < wanted; i++) {
+        char text[128];
+        size_t count = strlen(good_ones[i % 4]);
+        T_INFO("input %d", i);
+        memcpy(text, good_ones[i % 4], count);
+        count = spoil_bytes(t_rng, text, count, sizeof text - 1);
+        text[count] = '\0';
+        accepted += check_text(text);
+    }
+    CHECK_GT(accepted, wanted / 20);
+    CHECK_LT(accepted, wanted - wanted / 20);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/io/test_frame.c - messages with their length in front
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
 #include <string.h>
 
+#include "support/inputs.h"
 #include "support/kids.h"
 
 PARAM(int, kind, BL_FRAME_U8, BL_FRAME_U16, BL_FRAME_U32, BL_FRAME_U64,
@@ -173,6 +176,89 @@ TEST(in_a_cancelled_scope_nothing_is_moved) {
     CHECK_EQ(read_frame(&desk, BL_FRAME_U8, &data, &bytes), 1);
     CHECK_MEM(data, bytes, "a", 1);
     desk_close(&desk);
+}
+
+/* ---- any bytes at all --------------------------------------------------- */
+
+/* How many bytes a length takes. */
+static size_t head_bytes(int how, size_t bytes) {
+    static const size_t widths[] = {
+        [BL_FRAME_U8] = 1,
+        [BL_FRAME_U16] = 2,
+        [BL_FRAME_U32] = 4,
+        [BL_FRAME_U64] = 8,
+    };
+    if (how == BL_FRAME_VARINT) return bytes > 0x7f ? 2 : 1;
+    return widths[how];
+}
+
+/*
+ * Reads what the bytes are taken for, and writes it again: it must be the same,
+ * for a message has one spelling, and whatever is refused stays.
+ */
+static void check_bytes(int how, int limit, const void *data, size_t size) {
+    struct desk desk;
+    char again[BUFFER_BYTES + 16];
+    const void *message;
+    size_t bytes;
+    size_t at = 0; /* the next message begins here */
+    int rc;
+    desk_open(&desk, limit);
+    put(&desk, data, size);
+    CHECK_OK(bl_stream_shutdown_write(desk.ends[1]));
+    while ((rc = read_frame(&desk, how, &message, &bytes)) == 1) {
+        CHECK_OK(
+            bl_frame_write(desk.ends[0], (bl_frame_kind)how, message, bytes));
+        size_t count = head_bytes(how, bytes) + bytes;
+        REQUIRE_LE(count, size - at);
+        REQUIRE_OK(bl_stream_read_exactly(desk.ends[1], again, count, NULL));
+        CHECK_MEM(again, count, (const char *)data + at, count);
+        at += count;
+    }
+    CHECK(rc == 0 || rc == BL_EMSGSIZE || rc == BL_EPROTO ||
+          rc == BL_ECONNRESET);
+    CHECK_EQ(rc == 0, at == size);
+    bl_ssize left = 0;
+    do {
+        at += (size_t)left;
+        left = bl_reader_read(&desk.reader, again, sizeof again);
+    } while (left > 0);
+    CHECK_EQ(at, size);
+    desk_close(&desk);
+}
+
+/* The first byte says how lengths are written, the second how much comes at
+ * once. */
+FUZZ(any_bytes_are_messages_or_refused, .max_len = 400,
+     .corpus = "corpus/frame") {
+    if (size < 2) return;
+    check_bytes(data[0] % 5, data[1], data + 2, size - 2);
+}
+
+/* 100,000 of them: BELAY_TEST_INPUTS=100000 and the name of this test. */
+TEST(many_spoilt_messages_are_read_or_refused, (t_rng), .tags = "bulky large",
+     .watchdog = SEC(3600)) {
+    static const struct {
+        bl_frame_kind kind;
+        size_t count;
+        const char *bytes;
+    } good[] = {
+        { BL_FRAME_U8, 9, "\5hello\0\1x" },
+        { BL_FRAME_U16, 13, "\0\5hello\0\0\0\2hi" },
+        { BL_FRAME_U32, 14, "\0\0\0\5hello\0\0\0\1x" },
+        { BL_FRAME_U64, 21, "\0\0\0\0\0\0\0\5hello\0\0\0\0\0\0\0\0" },
+        { BL_FRAME_VARINT, 11, "\5hello\3abc\0" },
+    };
+    for (int i = inputs_wanted(5000); i > 0; i--) {
+        char bytes[64];
+        int which = i % 5;
+        size_t count = good[which].count;
+        T_INFO("input %d", i);
+        memcpy(bytes, good[which].bytes, count);
+        count = spoil_bytes(t_rng, bytes, count, sizeof bytes);
+        check_bytes((int)good[which].kind, (int)t_rng_below(t_rng, 4), bytes,
+                    count);
+    }
 }
 
 /* ---- everything at every point ----------------------------------------- */

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "support/inputs.h"
+
 static const char *formatted(const bl_addr *address) {
     static char text[BL_ADDR_TEXT_BYTES];
     size_t length = bl_addr_format(address, text, sizeof text);
@@ -71,6 +73,8 @@ static const char *const bads[] = {
     "unix:",
     "unix:@",
     "unix",
+    "unix:/run/\n.sock",
+    "unix:@\x7f",
     UNIX_TOO_LONG,
     "",
     ":",
@@ -189,6 +193,53 @@ TEST(whatever_is_accepted_survives_the_round_trip) {
         CHECK_MEM(&address, sizeof address, &again, sizeof again);
     }
     CHECK_GT(accepted, 0);
+}
+
+/* Text is an address that is written, and read again, as the same; or it is
+ * refused, and nothing is written. */
+static bool check_text(const char *text) {
+    bl_addr address;
+    bl_addr before;
+    bl_addr again;
+    memset(&before, 0x5a, sizeof before);
+    address = before;
+    T_INFO("%s", text);
+    int rc = bl_addr_parse(text, &address);
+    if (rc < 0) {
+        CHECK_ERR(rc, BL_EINVAL);
+        CHECK_MEM(&address, sizeof address, &before, sizeof before);
+        return false;
+    }
+    REQUIRE_OK(bl_addr_parse(formatted(&address), &again));
+    CHECK_MEM(&address, sizeof address, &again, sizeof again);
+    return true;
+}
+
+FUZZ(any_text_is_an_address_or_refused, .max_len = 200,
+     .corpus = "corpus/addr") {
+    char text[256];
+    memcpy(text, data, size);
+    text[size] = '\0';
+    check_text(text);
+}
+
+/* 100,000 of them: BELAY_TEST_INPUTS=100000 and the name of this test. */
+TEST(many_spoilt_addresses_are_read_or_refused, (t_rng), .tags = "bulky large",
+     .watchdog = SEC(3600)) {
+    int accepted = 0;
+    int wanted = inputs_wanted(20000);
+    for (int i = 0; i < wanted; i++) {
+        char text[128];
+        const char *good =
+            goods[(size_t)i % (sizeof goods / sizeof *goods)].text;
+        size_t count = strlen(good);
+        memcpy(text, good, count);
+        count = spoil_bytes(t_rng, text, count, sizeof text - 1);
+        text[count] = '\0';
+        accepted += check_text(text);
+    }
+    CHECK_GT(accepted, wanted / 20);
+    CHECK_LT(accepted, wanted - wanted / 20);
 }
 
 /* Addresses from random bytes: all of them can be written and read. */

@@ -19,9 +19,9 @@
 #include <belay/test.h>
 
 #include <openssl/ssl.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "support/inputs.h"
 #include "tls/pairs.h"
 #include "tls/pki.h"
 
@@ -405,11 +405,6 @@ TEST(a_byte_a_second_is_ended_by_a_deadline) {
 
 PARAM(int, is_old, 0, 1);
 
-static int inputs_wanted(void) {
-    const char *text = getenv("BELAY_TEST_INPUTS");
-    return text != NULL ? atoi(text) : 200;
-}
-
 static int connect_alone(void *arg) {
     struct tls_end *end = arg;
     return bl_tls_connect(end->context, end->under, "localhost", NULL,
@@ -509,7 +504,7 @@ TEST(many_spoilt_flights, (is_old, is_for_server, t_rng), .watchdog = SEC(3600),
     static char bad[FLIGHT_BYTES_MAX];
     struct tls_pair pair;
     size_t bytes = record(&pair, is_old, is_for_server, flight);
-    for (int i = inputs_wanted(); i > 0; i--) {
+    for (int i = inputs_wanted(200); i > 0; i--) {
         memcpy(bad, flight, bytes);
         size_t size = bytes;
         for (uint64_t times = 1 + t_rng_below(t_rng, 3); times > 0; times--) {
@@ -527,7 +522,7 @@ TEST(many_conversations_with_a_man_in_the_middle, (is_old, t_rng),
     int understood = 0;
     pair_of_version(&pair, is_old);
     pair_drop_streams(&pair);
-    for (int i = inputs_wanted(); i > 0; i--) {
+    for (int i = inputs_wanted(200); i > 0; i--) {
         size_t good = (size_t)t_rng_below(t_rng, 20);
         memset(deeds, 0, sizeof deeds);
         t_rng_fill(t_rng, deeds + good, sizeof deeds - good);
