@@ -2,7 +2,7 @@
 /*
  * tests/file/test_dir.c - going through the names in a directory
  *
- *     Legs: valgrind
+ *     Legs: sweep valgrind
  */
 #include <belay/test.h>
 
@@ -57,7 +57,7 @@ TEST(each_name_is_there_once_with_its_kind, (t_tmpdir)) {
     bl_dir_abort(dir);
 }
 
-TEST(ten_thousand_names_are_all_seen, (t_tmpdir), .tags = "large") {
+TEST(ten_thousand_names_are_all_seen, (t_tmpdir), .tags = "bulky large") {
     static char seen[MANY];
     int rc;
     bl_dir_entry entry;

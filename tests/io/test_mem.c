@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/io/test_mem.c - streams in memory
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -48,7 +50,8 @@ TEST(vectors_go_around_the_ring, .tags = "order") {
     CHECK_OK(bl_stream_close(ends[1]));
 }
 
-TEST(a_full_end_makes_its_writer_wait) {
+/* Rigid: if nobody writes, it reads for ever. */
+TEST(a_full_end_makes_its_writer_wait, .tags = "rigid") {
     bl_stream *ends[2];
     char text[] = "0123456789abcdef";
     char bytes[32];
@@ -72,7 +75,8 @@ TEST(a_full_end_makes_its_writer_wait) {
     CHECK_OK(bl_stream_close(ends[1]));
 }
 
-TEST(a_read_waits_and_can_be_cancelled) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(a_read_waits_and_can_be_cancelled, .tags = "rigid") {
     bl_stream *ends[2];
     char bytes[8];
     REQUIRE_OK(bl_mem_pair(0, ends));

@@ -3,6 +3,8 @@
  * tests/io/test_reader.c - lines, exact amounts, delimited pieces
  *
  * The other end writes at once or a byte at a time; nothing may differ.
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -196,7 +198,8 @@ static int read_line(void *arg) {
     return 0;
 }
 
-TEST(a_cancelled_call_has_lost_nothing, (at_once)) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(a_cancelled_call_has_lost_nothing, (at_once), .tags = "rigid") {
     struct desk desk;
     struct call call = { .desk = &desk };
     desk_open(&desk, at_once);
@@ -270,7 +273,8 @@ TEST(in_a_cancelled_scope_nothing_is_taken) {
     desk_close(&desk);
 }
 
-TEST(one_task_at_a_time_uses_a_reader) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(one_task_at_a_time_uses_a_reader, .tags = "rigid") {
     struct desk desk;
     struct call call = { .desk = &desk };
     char byte;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/io/test_send_file.c - files into streams, by the kernel and by copying
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

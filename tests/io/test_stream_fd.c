@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/io/test_stream_fd.c - streams over pipes, terminals, files
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -204,7 +206,9 @@ static void restore(int fd, int kept) {
     close(kept);
 }
 
-TEST(standard_input_and_output_are_a_stream_that_leaves_them_open) {
+/* Rigid: without a stream there is nothing to read the rest of. */
+TEST(standard_input_and_output_are_a_stream_that_leaves_them_open,
+     .tags = "rigid") {
     int in[2];
     int out[2];
     int kept[2];
@@ -254,7 +258,8 @@ static int wait_for(void *arg) {
     return 0;
 }
 
-TEST(one_can_wait_for_either_direction) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(one_can_wait_for_either_direction, .tags = "rigid") {
     int fds[2];
     bl_stream *stream;
     socket_pair(fds);

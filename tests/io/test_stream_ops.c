@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/io/test_stream_ops.c - vectors, cut streams, and kinds of one's own
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -306,7 +308,8 @@ static int wait_for_bare(void *arg) {
     return bl_fd_wait(*(int *)arg, BL_READABLE) == BL_READABLE ? 0 : BL_EIO;
 }
 
-TEST(a_descriptor_that_a_task_waits_for_is_not_taken) {
+/* Rigid: if nobody waits for it, it is taken. */
+TEST(a_descriptor_that_a_task_waits_for_is_not_taken, .tags = "rigid") {
     int fds[2];
     bl_stream *stream = NULL;
     socket_pair(fds);
@@ -499,7 +502,8 @@ static int op_close(void *arg) {
     return 0;
 }
 
-TEST(a_goodbye_that_waits_can_be_cancelled) {
+/* Rigid: if nobody is closing it, it is closed here. */
+TEST(a_goodbye_that_waits_can_be_cancelled, .tags = "rigid") {
     struct shout shout;
     int peer;
     struct stream_op op = { .stream = open_shout(&shout, &peer) };
@@ -520,7 +524,8 @@ TEST(a_goodbye_that_waits_can_be_cancelled) {
     close(peer);
 }
 
-TEST(aborting_ends_a_goodbye) {
+/* Rigid: if nobody is closing it, it is freed here. */
+TEST(aborting_ends_a_goodbye, .tags = "rigid") {
     struct shout shout;
     int peer;
     struct stream_op op = { .stream = open_shout(&shout, &peer) };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/io/test_writer.c - small writes that are gathered
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -109,8 +111,9 @@ static int flush(void *arg) {
     return 0;
 }
 
+/* Rigid: if nobody is there to be refused for, it waits itself. */
 TEST(a_flush_that_was_cancelled_before_it_began_can_be_repeated,
-     .tags = "order") {
+     .tags = "rigid order") {
     struct desk desk;
     desk_open(&desk, 4);
     CHECK_OK(bl_stream_write_all(desk.ends[0], "full", 4, NULL));
@@ -132,7 +135,8 @@ TEST(a_flush_that_was_cancelled_before_it_began_can_be_repeated,
     desk_close(&desk);
 }
 
-TEST(a_flush_that_was_cut_short_ends_the_stream) {
+/* Rigid: if nobody has begun to flush, it waits itself. */
+TEST(a_flush_that_was_cut_short_ends_the_stream, .tags = "rigid") {
     struct desk desk;
     desk_open(&desk, 4);
     CHECK_OK(bl_writer_put(&desk.writer, "abcdef", 6));

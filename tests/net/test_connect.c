@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/net/test_connect.c - connecting with options, locally, and by name
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -261,7 +263,9 @@ static bool path_exists(const char *address) {
     return lstat(address + 5, &status) == 0;
 }
 
-TEST(a_local_listener_has_a_file_as_long_as_it_lives, (in_directory)) {
+/* Rigid: left in the middle, the file stays. */
+TEST(a_local_listener_has_a_file_as_long_as_it_lives, (in_directory),
+     .tags = "rigid") {
     bl_listen_options options = { .size = sizeof options,
                                   .has_mode = true,
                                   .mode = 0600 };
@@ -290,7 +294,8 @@ TEST(a_local_listener_has_a_file_as_long_as_it_lives, (in_directory)) {
     CHECK(!path_exists(text));
 }
 
-TEST(what_a_dead_listener_left_is_replaced, (in_directory)) {
+/* Rigid: likewise. */
+TEST(what_a_dead_listener_left_is_replaced, (in_directory), .tags = "rigid") {
     bl_listen_options options = { .size = sizeof options, .keeps_path = true };
     const char *text = local_path("dead");
     bl_listener *listener = listen_at(text, &options);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/net/test_datagram.c - UDP, and local datagrams
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 
@@ -85,7 +87,8 @@ TEST(a_cut_datagram_tells_how_long_it_was, (is_local)) {
     bl_datagram_close(here);
 }
 
-TEST(receiving_waits, (is_local)) {
+/* Rigid: if nobody is there to be refused for, it waits itself. */
+TEST(receiving_waits, (is_local), .tags = "rigid") {
     bl_datagram *here = open_at(is_local, NULL);
     bl_addr to = bl_datagram_address(here);
     char byte;
@@ -184,7 +187,8 @@ static int flood(void *arg) {
 }
 
 /* A local socket whose peer does not receive takes only so many. */
-TEST(sending_waits_for_room) {
+/* Rigid: if nobody sends, it receives for ever. */
+TEST(sending_waits_for_room, .tags = "rigid") {
     bl_datagram *peer = open_at(true, NULL);
     bl_addr remote = bl_datagram_address(peer);
     bl_datagram_options options = { .size = sizeof options, .remote = &remote };

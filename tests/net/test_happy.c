@@ -4,6 +4,8 @@
  *
  * The attempts are scripted: each address answers, or refuses, after a time of
  * its own.  The notebook says when each began and how it ended.
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

@@ -4,6 +4,8 @@
  *
  * The only names used are those that every system has in a file of its own,
  * and one that is reserved so that nobody ever has it.
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

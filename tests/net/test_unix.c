@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/net/test_unix.c - descriptors and credentials over local streams
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

@@ -9,7 +9,7 @@
  * boundary, and a BL_ECANCELED that escaped becomes what its scope would have
  * made of it.  BL_SHIELD is in test_shield.c.
  *
- *     Legs: threads
+ *     Legs: sweep threads
  */
 #include <belay/test.h>
 

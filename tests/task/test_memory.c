@@ -4,6 +4,8 @@
  *
  * The sweeps of the other files fail one allocation after the other and look
  * that nothing is lost.  Here there is none at all, and the code is looked at.
+ *
+ *     Legs: sweep
  */
 #include <belay/test.h>
 

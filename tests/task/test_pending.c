@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/task/test_pending.c - what a loop still has to do, beside its tasks
+ *
+ *     Legs: sweep
  */
 #include <string.h>
 #include <unistd.h>
