@@ -140,12 +140,12 @@ static void batch_prepare(struct datagram_batch *batch, bl_message *messages,
                                           .iov_len = message->bytes };
         *header =
             (struct msghdr){ .msg_iov = &batch->parts[i], .msg_iovlen = 1 };
-        if (direction == DATAGRAM_RECV) {
-            message->addr.length = sizeof message->addr.storage;
-        }
-        if (message->addr.length > 0) {
+        /* What was not received must not look as if it were. */
+        socklen_t length = message->addr.length;
+        if (direction == DATAGRAM_RECV) length = sizeof message->addr.storage;
+        if (length > 0) {
             header->msg_name = &message->addr.storage;
-            header->msg_namelen = message->addr.length;
+            header->msg_namelen = length;
         }
     }
 }

@@ -216,6 +216,25 @@ enum {
     MANY = 100
 };
 
+TEST(messages_that_did_not_come_are_left_as_they_were, (is_local)) {
+    char bytes[3][8];
+    bl_message in[3];
+    bl_datagram *here = open_at(is_local, NULL);
+    bl_addr to = bl_datagram_address(here);
+    for (int i = 0; i < 3; i++) {
+        in[i] = (bl_message){ .data = bytes[i], .bytes = 8 };
+    }
+    CHECK_ERR(bl_wait_for(bl_datagram_recv_many(here, in, 3), SEC(1)),
+              BL_ETIMEDOUT);
+    CHECK_EQ(in[0].addr.length, 0);
+    CHECK_OK(bl_datagram_send(here, "x", 1, &to));
+    CHECK_EQ(bl_datagram_recv_many(here, in, 3), 1);
+    CHECK(bl_addr_is_equal(&in[0].addr, &to));
+    CHECK_EQ(in[1].addr.length, 0); /* sent on, it has no address */
+    CHECK_EQ(in[2].addr.length, 0);
+    bl_datagram_close(here);
+}
+
 TEST(batches_are_sent_and_received, (is_local)) {
     static char texts[MANY][8];
     bl_message *out = bl_alloc(MANY * sizeof *out);
