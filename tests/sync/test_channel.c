@@ -7,7 +7,7 @@
  * across threads is shown twice: in the order in which it matters, with a
  * thread that is waited for, and at random between four loops.
  *
- *     Legs: threads
+ *     Legs: sweep threads
  */
 #include "sync/callers.h"
 
