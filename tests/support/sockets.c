@@ -25,6 +25,13 @@ void socket_pair(int fds[2]) {
     REQUIRE_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
 }
 
+/* A buffer that the kernel fits to its owner may become very large. */
+static void limit_buffers(int fd) {
+    const int bytes = 128 * 1024;
+    REQUIRE_OK(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes));
+    REQUIRE_OK(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes));
+}
+
 void tcp_pair(int fds[2]) {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
@@ -34,11 +41,13 @@ void tcp_pair(int fds[2]) {
     struct sockaddr *where = (struct sockaddr *)&address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     REQUIRE_GE(listener, 0);
+    limit_buffers(listener); /* and so of what it accepts */
     REQUIRE_OK(bind(listener, where, sizeof address));
     REQUIRE_OK(listen(listener, 1));
     REQUIRE_OK(getsockname(listener, where, &length));
     fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     REQUIRE_GE(fds[0], 0);
+    limit_buffers(fds[0]);
     REQUIRE_OK(connect(fds[0], where, length));
     fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     REQUIRE_GE(fds[1], 0);

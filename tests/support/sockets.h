@@ -14,7 +14,8 @@
 /* Two connected local stream sockets that block, as the system makes them. */
 void socket_pair(int fds[2]);
 
-/* Two ends of a TCP connection over loopback that block. */
+/* Two ends of a TCP connection over loopback that block, and take a few
+ * hundred kilobytes. */
 void tcp_pair(int fds[2]);
 
 /* The two ends of a pipe that block: to read from, to write to. */
