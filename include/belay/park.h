@@ -61,13 +61,13 @@ typedef bl_abort bl_abort_fn(bl_park *park);
  */
 struct bl_park {
     bl_task *_task;
-    bl_abort_fn *_abort;
-    const char *_what;   /* for reports: "event", "queue get" */
-    const void *_object; /* for reports: what it waits for; may be NULL */
     int _rc;
     bool _is_woken;
     bool _was_asked; /* the abort hook has been called */
     bool _is_stuck;  /* and the wait goes on, as its scheduler was told */
+    bl_abort_fn *_abort;
+    const char *_what;   /* for reports: "event", "queue get" */
+    const void *_object; /* for reports: what it waits for; may be NULL */
 };
 
 /*

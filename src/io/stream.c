@@ -87,16 +87,43 @@ int bl__stream_enter(bl_stream *stream, enum bl__direction direction) {
     return rc;
 }
 
-void bl__stream_leave(bl_stream *stream, enum bl__direction direction) {
+BL__INLINED void bl__stream_leave(bl_stream *stream,
+                                  enum bl__direction direction) {
     BL__ASSERT(stream->is_used[direction]);
     stream->is_used[direction] = false;
     if (BL__UNLIKELY(stream->is_closed)) stream_release(stream);
 }
 
+/* Leaves at once, as a checkpoint on the way in has failed. */
+__attribute__((noinline)) static int stream_turn_back(
+    bl_stream *stream, enum bl__direction direction, int rc) {
+    if (stream->is_closed) rc = BL_ECLOSED;
+    bl__stream_leave(stream, direction);
+    return rc;
+}
+
+/*
+ * The usual case of bl__stream_enter in short, for the calls that a request is
+ * made of.
+ */
+static BL__INLINE int stream_enter(bl_stream *stream,
+                                   enum bl__direction direction) {
+    if (BL__UNLIKELY(stream == NULL || stream->loop != bl_loop_running() ||
+                     stream->is_used[direction] || stream->is_closing ||
+                     stream->is_cut || stream->credit <= 0)) {
+        return bl__stream_enter(stream, direction);
+    }
+    stream->is_used[direction] = true;
+    int rc = bl_checkpoint();
+    if (BL__LIKELY(rc == 0 && !stream->is_closed)) return 0;
+    return stream_turn_back(stream, direction, rc);
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
-static bl_ssize stream_read_some(bl_stream *stream, const struct iovec *parts,
-                                 int count) {
+static BL__INLINE bl_ssize stream_read_some(bl_stream *stream,
+                                            const struct iovec *parts,
+                                            int count) {
     if (BL__LIKELY(stream->is_socket)) {
         return bl__socket_read(stream, parts, count);
     }
@@ -106,7 +133,7 @@ static bl_ssize stream_read_some(bl_stream *stream, const struct iovec *parts,
 bl_ssize bl_stream_read(bl_stream *stream, void *buffer, size_t bytes) {
     struct iovec part = { .iov_base = buffer, .iov_len = bytes };
     if (buffer == NULL && bytes > 0) return BL_EINVAL;
-    int rc = bl__stream_enter(stream, BL__READING);
+    int rc = stream_enter(stream, BL__READING);
     if (rc < 0) return rc;
 
     bl_ssize count = 0;
@@ -159,7 +186,7 @@ int bl_stream_read_exactly(bl_stream *stream, void *buffer, size_t bytes,
     size_t total = 0;
     if (done != NULL) *done = 0;
     if (buffer == NULL && bytes > 0) return BL_EINVAL;
-    int rc = bl__stream_enter(stream, BL__READING);
+    int rc = stream_enter(stream, BL__READING);
     if (rc < 0) return rc;
 
     while (total < bytes) {
@@ -182,8 +209,9 @@ int bl_stream_read_exactly(bl_stream *stream, void *buffer, size_t bytes,
 
 /* ---- writing ----------------------------------------------------------- */
 
-static bl_ssize stream_write_some(bl_stream *stream, const struct iovec *parts,
-                                  int count) {
+static BL__INLINE bl_ssize stream_write_some(bl_stream *stream,
+                                             const struct iovec *parts,
+                                             int count) {
     if (BL__LIKELY(stream->is_socket)) {
         return bl__socket_write(stream, parts, count);
     }
@@ -215,8 +243,29 @@ bl_ssize bl_stream_writev(bl_stream *stream, const struct iovec *parts,
 
 int bl_stream_write_all(bl_stream *stream, const void *buffer, size_t bytes,
                         size_t *done) {
-    struct iovec part = part_from(buffer, bytes);
-    return bl_stream_writev_all(stream, &part, 1, done);
+    size_t total = 0;
+    if (done != NULL) *done = 0;
+    if (buffer == NULL && bytes > 0) return BL_EINVAL;
+    int rc = stream_enter(stream, BL__WRITING);
+    if (rc < 0) return rc;
+
+    while (total < bytes) {
+        struct iovec part = part_from((const char *)buffer + total,
+                                      bl__hard_part(bytes - total));
+        bl_ssize count = stream_write_some(stream, &part, 1);
+        if (BL__UNLIKELY(count < 0)) {
+            rc = (int)count;
+            break;
+        }
+        total += (size_t)count;
+        if (BL__LIKELY(total == bytes)) break;
+        rc = bl__stream_checkpoint(stream);
+        if (rc < 0) break;
+    }
+    if (rc < 0 && total > 0) stream->is_cut = true;
+    bl__stream_leave(stream, BL__WRITING);
+    if (done != NULL) *done = total;
+    return rc;
 }
 
 /* Copies what is left of the parts, without the first `skip` bytes. */
@@ -279,9 +328,10 @@ int bl_stream_wait(bl_stream *stream, unsigned event) {
     if (stream->ops->wait == NULL) return BL_ENOTSUP;
     enum bl__direction direction =
         event == BL_READABLE ? BL__READING : BL__WRITING;
-    int rc = bl__stream_enter(stream, direction);
+    int rc = stream_enter(stream, direction);
     if (rc < 0) return rc;
-    rc = stream->ops->wait(stream->self, event);
+    rc = BL__LIKELY(stream->is_socket) ? bl__socket_wait(stream, event)
+                                       : stream->ops->wait(stream->self, event);
     bl__stream_leave(stream, direction);
     return rc;
 }

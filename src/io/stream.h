@@ -67,5 +67,6 @@ bl_ssize bl__socket_read(bl_stream *stream, const struct iovec *parts,
                          int count);
 bl_ssize bl__socket_write(bl_stream *stream, const struct iovec *parts,
                           int count);
+int bl__socket_wait(bl_stream *stream, unsigned event);
 
 #endif

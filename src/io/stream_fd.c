@@ -29,6 +29,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hard.h"
 #include "base/list.h"
 #include "io/fd.h"
 #include "io/socket.h"
@@ -89,7 +90,8 @@ static bl_abort fd_wait_on_abort(bl_park *park) {
 }
 
 /* Waits until the direction is worth trying. */
-static int fd_park(struct fd_stream *self, enum bl__direction direction) {
+static BL__INLINE int fd_park(struct fd_stream *self,
+                              enum bl__direction direction) {
     struct fd_wait wait = { .place = &self->waits[direction] };
     BL__ASSERT((self->ready & fd_events[direction]) == 0);
     BL__ASSERT(self->waits[direction] == NULL);
@@ -105,11 +107,38 @@ static int fd_park(struct fd_stream *self, enum bl__direction direction) {
 
 /* ---- sockets ----------------------------------------------------------- */
 
-/* Reads what is there; BL_EAGAIN with the flag lowered if nothing is. */
-static bl_ssize socket_try_read(struct fd_stream *self,
-                                const struct iovec *parts, int count) {
+/* One buffer, and nobody in between: the usual case of a try in short. */
+static BL__INLINE bool socket_is_plain(int count) {
+    return !BL__HARD && BL__LIKELY(count == 1) &&
+           BL__LIKELY(bl__sys_seam == NULL);
+}
+
+static BL__INLINE ssize_t socket_receive(int fd, const struct iovec *parts,
+                                         int count) {
     enum bl__fd_way way = BL__FD_AS_SOCKET;
-    ssize_t moved = bl__fd_try_read(self->fds[0], parts, count, &way);
+    if (socket_is_plain(count)) {
+        ssize_t moved = recv(fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT);
+        if (BL__LIKELY(moved >= 0 || errno != EINTR)) return moved;
+    }
+    return bl__fd_try_read(fd, parts, count, &way);
+}
+
+static BL__INLINE ssize_t socket_send(int fd, const struct iovec *parts,
+                                      int count) {
+    enum bl__fd_way way = BL__FD_AS_SOCKET;
+    if (socket_is_plain(count)) {
+        ssize_t moved = send(fd, parts->iov_base, parts->iov_len,
+                             MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (BL__LIKELY(moved >= 0 || errno != EINTR)) return moved;
+    }
+    return bl__fd_try_write(fd, parts, count, &way);
+}
+
+/* Reads what is there; BL_EAGAIN with the flag lowered if nothing is. */
+static BL__INLINE bl_ssize socket_try_read(struct fd_stream *self,
+                                           const struct iovec *parts,
+                                           int count) {
+    ssize_t moved = socket_receive(self->fds[0], parts, count);
     if (BL__LIKELY(moved > 0)) {
         bool is_drained = count == 1 && (size_t)moved < parts->iov_len &&
                           self->is_tcp && !self->has_hung_up;
@@ -124,8 +153,8 @@ static bl_ssize socket_try_read(struct fd_stream *self,
     return BL_EAGAIN;
 }
 
-bl_ssize bl__socket_read(bl_stream *stream, const struct iovec *parts,
-                         int count) {
+BL__INLINED bl_ssize bl__socket_read(bl_stream *stream,
+                                     const struct iovec *parts, int count) {
     struct fd_stream *self = fd_self(stream);
     for (;;) {
         if (self->ready & BL_READABLE) {
@@ -143,10 +172,10 @@ static bl_ssize socket_try_read_now(void *self, const struct iovec *parts,
     return socket_try_read(self, parts, count);
 }
 
-static bl_ssize socket_try_write(struct fd_stream *self,
-                                 const struct iovec *parts, int count) {
-    enum bl__fd_way way = BL__FD_AS_SOCKET;
-    ssize_t moved = bl__fd_try_write(self->fds[0], parts, count, &way);
+static BL__INLINE bl_ssize socket_try_write(struct fd_stream *self,
+                                            const struct iovec *parts,
+                                            int count) {
+    ssize_t moved = socket_send(self->fds[0], parts, count);
     if (BL__LIKELY(moved >= 0)) {
         bl__stream_spend(&self->frame, (size_t)moved);
         return moved;
@@ -156,8 +185,8 @@ static bl_ssize socket_try_write(struct fd_stream *self,
     return BL_EAGAIN;
 }
 
-bl_ssize bl__socket_write(bl_stream *stream, const struct iovec *parts,
-                          int count) {
+BL__INLINED bl_ssize bl__socket_write(bl_stream *stream,
+                                      const struct iovec *parts, int count) {
     struct fd_stream *self = fd_self(stream);
     for (;;) {
         if (self->ready & BL_WRITABLE) {
@@ -288,8 +317,7 @@ static int fd_fd(const void *context) {
  * A lowered flag is right: what came since would have raised it.  A raised one
  * is only a hint, for somebody else may have tried and not lowered it.
  */
-static int fd_wait_ready(void *context, unsigned event) {
-    struct fd_stream *self = context;
+static BL__INLINE int fd_wait(struct fd_stream *self, unsigned event) {
     enum bl__direction direction =
         event == BL_READABLE ? BL__READING : BL__WRITING;
     struct pollfd item = {
@@ -300,6 +328,14 @@ static int fd_wait_ready(void *context, unsigned event) {
     if ((self->ready & event) && poll(&item, 1, 0) != 0) return 0;
     self->ready &= ~event;
     return fd_park(self, direction);
+}
+
+static int fd_wait_ready(void *self, unsigned event) {
+    return fd_wait(self, event);
+}
+
+BL__INLINED int bl__socket_wait(bl_stream *stream, unsigned event) {
+    return fd_wait(fd_self(stream), event);
 }
 
 static int fd_abort(void *context, bool is_cut) {

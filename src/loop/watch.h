@@ -23,9 +23,9 @@ enum bl__peer {
 
 /* What is known of one descriptor number.  Never moved: the table has rows. */
 struct bl__fd_record {
-    struct bl__poll poll;
     bl_watch *reader;
     bl_watch *writer;
+    struct bl__poll poll;
     uint32_t peer_generation; /* of the poll, when `peer` was found out */
     enum bl__peer peer;
 };

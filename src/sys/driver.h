@@ -46,9 +46,9 @@ struct bl__poll {
     bool is_socket; /* and open: its owner says so, and a driver need not ask */
 
     /* The rest belongs to the io_uring driver. */
+    bool is_submitted; /* one of the requests is for the present key */
     unsigned events;   /* reported by the kernel, not yet by us */
     uint32_t requests; /* of this number that the kernel has not ended */
-    bool is_submitted; /* one of them is for the present key */
     bl_link link;      /* in the driver's line of changes or of reports */
 };
 
