@@ -50,6 +50,7 @@ struct fd_stream {
     int fds[2];     /* -1: that direction is closed */
     bool is_tcp;
     bool has_hung_up; /* or urgent bytes: a short read proves nothing */
+    bool is_untried;  /* nobody has read yet, or was told that he could */
     bool is_borrowed; /* the descriptors stay open */
     struct fd_wait *waits[2];
     bl_watch watches[2];
@@ -139,6 +140,7 @@ static BL__INLINE bl_ssize socket_try_read(struct fd_stream *self,
                                            const struct iovec *parts,
                                            int count) {
     ssize_t moved = socket_receive(self->fds[0], parts, count);
+    self->is_untried = false;
     if (BL__LIKELY(moved > 0)) {
         bool is_drained = count == 1 && (size_t)moved < parts->iov_len &&
                           self->is_tcp && !self->has_hung_up;
@@ -233,6 +235,7 @@ static bl_ssize pipe_try_read(void *context, const struct iovec *parts,
     if (self->fds[BL__READING] < 0) return 0;
     ssize_t moved = bl__fd_try_read(self->fds[BL__READING], parts, count,
                                     &self->ways[BL__READING]);
+    self->is_untried = false;
     if (moved >= 0) {
         bl__stream_spend(&self->frame, (size_t)moved);
         return moved;
@@ -315,7 +318,8 @@ static int fd_fd(const void *context) {
 
 /*
  * A lowered flag is right: what came since would have raised it.  A raised one
- * is only a hint, for somebody else may have tried and not lowered it.
+ * is only a hint, for somebody else may have tried and not lowered it; but what
+ * is reported of a new stream nobody can have taken.
  */
 static BL__INLINE int fd_wait(struct fd_stream *self, unsigned event) {
     enum bl__direction direction =
@@ -325,7 +329,11 @@ static BL__INLINE int fd_wait(struct fd_stream *self, unsigned event) {
         .events = event == BL_READABLE ? POLLIN : POLLOUT,
     };
     if (item.fd < 0) return BL_ENOTSUP;
-    if ((self->ready & event) && poll(&item, 1, 0) != 0) return 0;
+    bool is_sure = self->is_untried && event == BL_READABLE;
+    if (event == BL_READABLE) self->is_untried = false;
+    if (self->ready & event) {
+        if (is_sure || poll(&item, 1, 0) != 0) return 0;
+    }
     self->ready &= ~event;
     return fd_park(self, direction);
 }
@@ -390,7 +398,8 @@ static int fd_make(const bl_stream_ops *ops, int read_fd, int write_fd,
     if (loop == NULL) return BL_ENOLOOP;
     struct fd_stream *self = bl__alloc(sizeof *self);
     if (self == NULL) return BL_ENOMEM;
-    *self = (struct fd_stream){ .fds = { read_fd, write_fd } };
+    *self =
+        (struct fd_stream){ .fds = { read_fd, write_fd }, .is_untried = true };
     bl__stream_init(&self->frame, ops, self, loop);
     bl_watch_init(&self->watches[0], read_fd, fd_stream_on_ready, self);
     bl_watch_init(&self->watches[1], write_fd, fd_stream_on_ready, self);

@@ -290,6 +290,55 @@ TEST(one_can_wait_for_either_direction, .tags = "rigid") {
     close(fds[1]);
 }
 
+/* Makes a stream of which something was reported, and takes that away. */
+static void open_and_take(int fds[2], bl_stream **stream) {
+    char byte;
+    socket_pair(fds);
+    REQUIRE_OK(bl_stream_take_fd(fds[0], stream));
+    say(fds[1], "x");
+    t_settle();
+    CHECK_EQ(recv(fds[0], &byte, 1, MSG_DONTWAIT), 1);
+}
+
+/* What was reported is not asked about, unless somebody may have taken it. */
+TEST(a_report_of_a_new_stream_is_believed_once) {
+    int fds[2];
+    bl_stream *stream;
+    open_and_take(fds, &stream);
+    CHECK_OK(bl_stream_wait(stream, BL_READABLE)); /* worth a try, he thinks */
+    struct waiting reads = { .stream = stream, .event = BL_READABLE };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, wait_for, &reads));
+    t_settle();
+    CHECK(!reads.has_ended);
+    say(fds[1], "y");
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(reads.rc);
+    CHECK_OK(bl_stream_close(stream));
+    close(fds[1]);
+}
+
+TEST(a_stream_that_was_tried_is_asked_before_a_report_is_believed) {
+    int fds[2];
+    char byte;
+    bl_stream *stream;
+    open_and_take(fds, &stream);
+    CHECK_ERR(bl_stream_try_read(stream, &byte, 1), BL_EAGAIN);
+    say(fds[1], "y");
+    t_settle();
+    CHECK_EQ(recv(fds[0], &byte, 1, MSG_DONTWAIT), 1);
+    struct waiting reads = { .stream = stream, .event = BL_READABLE };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, wait_for, &reads));
+    t_settle();
+    CHECK(!reads.has_ended);
+    say(fds[1], "z");
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(reads.rc);
+    CHECK_OK(bl_stream_close(stream));
+    close(fds[1]);
+}
+
 /* ---- making one -------------------------------------------------------- */
 
 static void open_without_loop(void *arg) {
