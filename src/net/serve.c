@@ -99,17 +99,15 @@ static int serve_connection(void *arg) {
 }
 
 /* Gives the connection a task, which owns it if this returns 0. */
-static int serve_spawn(struct bl__server *server,
-                       const bl_connection *connection) {
+static int serve_spawn(struct bl__server *server, bl_connection *connection) {
     bl_spawn_options options = {
         .size = sizeof options,
         .name = "connection",
         .stack_bytes = server->options.stack_bytes,
         .copy_bytes = sizeof *connection,
     };
-    bl_connection copy = *connection;
-    int rc =
-        bl_spawn_with(&server->group, serve_connection, &copy, &options, NULL);
+    int rc = bl_spawn_with(&server->group, serve_connection, connection,
+                           &options, NULL);
     if (rc < 0) return rc;
     bl_serve_stats *stats = server->stats;
     stats->active++;
