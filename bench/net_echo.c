@@ -19,18 +19,24 @@ enum {
 
 /*
  * Buffers of this size are too much for connections that are idle, so each is
- * lent to one that has something to read: the one used last first.
+ * lent to one that has something to read: the one used last first.  It begins
+ * a page, as the kernel's own buffers do: some CPUs copy at half their speed to
+ * where a page is a few bytes further on than in the source.
  */
 struct buffer {
+    char bytes[NET_BUFFER_BYTES];
     struct buffer *next;
-    char bytes[NET_BYTES_MAX];
 };
 
 static __thread struct buffer *free_buffers;
 
 static struct buffer *buffer_take(void) {
     struct buffer *buffer = free_buffers;
-    if (buffer == NULL) return bl_alloc(sizeof *buffer);
+    if (buffer == NULL) {
+        size_t bytes = sizeof *buffer + NET_PAGE_BYTES - 1;
+        return aligned_alloc(NET_PAGE_BYTES,
+                             bytes / NET_PAGE_BYTES * NET_PAGE_BYTES);
+    }
     free_buffers = buffer->next;
     return buffer;
 }
@@ -44,7 +50,7 @@ static void buffer_give(struct buffer *buffer) {
 static bl_ssize echo_some(bl_stream *stream) {
     struct buffer *buffer = buffer_take();
     if (buffer == NULL) return BL_ENOMEM;
-    bl_ssize count = bl_stream_read(stream, buffer->bytes, NET_BYTES_MAX);
+    bl_ssize count = bl_stream_read(stream, buffer->bytes, NET_BUFFER_BYTES);
     if (count > 0) {
         int rc =
             bl_stream_write_all(stream, buffer->bytes, (size_t)count, NULL);

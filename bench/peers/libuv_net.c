@@ -9,7 +9,7 @@
 
 #include "net_load.h"
 
-static char shared[NET_BYTES_MAX];
+static _Alignas(NET_PAGE_BYTES) char shared[NET_BUFFER_BYTES];
 
 struct answer {
     uv_write_t request;

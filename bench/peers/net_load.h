@@ -50,6 +50,8 @@
 enum {
     NET_CONNECTIONS_MAX = 1000,
     NET_BYTES_MAX = 65536,
+    NET_BUFFER_BYTES = 4 * NET_BYTES_MAX, /* that servers read into */
+    NET_PAGE_BYTES = 4096,
     NET_EVENTS_MAX = 256,
     NET_ACCEPT_AT_ONCE = 50,
     NET_UDP_DEPTH = 16,

@@ -16,7 +16,7 @@ struct connection {
 };
 
 static int epoll_fd;
-static char buffer[NET_BYTES_MAX];
+static _Alignas(NET_PAGE_BYTES) char buffer[NET_BUFFER_BYTES];
 
 static void end(struct connection *connection) {
     close(connection->fd);
@@ -35,7 +35,7 @@ static int answer(struct connection *connection, const char *bytes,
         connection->kept_count = 0;
         return 1;
     }
-    if (connection->kept == NULL) connection->kept = malloc(NET_BYTES_MAX);
+    if (connection->kept == NULL) connection->kept = malloc(NET_BUFFER_BYTES);
     if (connection->kept == NULL) return -1;
     memmove(connection->kept, bytes + sent, left);
     connection->kept_count = left;
