@@ -8,16 +8,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
+
+enum {
+    FILL_YIELDS_MAX = 10000 /* by then a peer has lost something */
+};
 
 static struct rlimit limit_before;
 
@@ -79,16 +86,38 @@ static int set_nonblocking(int fd, bool on) {
     return flags;
 }
 
-size_t fill(int fd) {
+/* Whether acknowledgements may be on their way, which make room without anybody
+ * having read.  Only TCP has that. */
+static bool is_in_flight(int fd) {
+    int queued;
+    int unsent;
+    if (ioctl(fd, SIOCOUTQ, &queued) < 0) return false;
+    if (ioctl(fd, SIOCOUTQNSD, &unsent) < 0) return false;
+    return queued != unsent;
+}
+
+static size_t fill_now(int fd) {
     static const char bytes[4096];
     size_t total = 0;
     ssize_t count;
-    int flags = set_nonblocking(fd, true);
     while ((count = write(fd, bytes, sizeof bytes)) > 0) {
         total += (size_t)count;
     }
     while (write(fd, bytes, 1) == 1)
         total++;
+    return total;
+}
+
+size_t fill(int fd) {
+    size_t total = 0;
+    size_t added;
+    int flags = set_nonblocking(fd, true);
+    do {
+        added = fill_now(fd);
+        total += added;
+        for (int i = 0; i < FILL_YIELDS_MAX && is_in_flight(fd); i++)
+            sched_yield();
+    } while (added > 0);
     fcntl(fd, F_SETFL, flags);
     return total;
 }
