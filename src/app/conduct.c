@@ -57,10 +57,6 @@ size_t bl__app_alive_count(const bl_app *app) {
     return alive;
 }
 
-static bool unit_is_optional(const struct bl__unit *unit) {
-    return unit->is_optional;
-}
-
 /* ---- the end of an app --------------------------------------------------- */
 
 bool bl_app_begin_stop(bl_app *app) {
@@ -177,7 +173,7 @@ static void unit_block_dependents(struct bl__unit *unit, int rc,
         if (edge->on_fail == BL_DEP_KEEP && is_running) continue;
         from->is_blocked = true;
         from->wants_up = false;
-        if (!unit_is_optional(from)) app_fail(app, rc, error);
+        if (!from->is_optional) app_fail(app, rc, error);
         unit_block_dependents(from, rc, error);
     }
 }
@@ -190,7 +186,7 @@ static void unit_failed_for_good(struct bl__unit *unit, int rc,
     if (unit->is_victim && !is_abandoned) return; /* it is begun again */
     unit->wants_up = false;
     if (app->phase == BL__APP_STOPPING && is_abandoned) return;
-    if (!unit_is_optional(unit) || unit_ends_the_app(unit)) {
+    if (!unit->is_optional || unit_ends_the_app(unit)) {
         app_fail(app, rc, error);
     }
     take_others_down(unit);
@@ -398,7 +394,7 @@ static void unit_try_release(struct bl__unit *unit) {
 static bool app_is_up(const bl_app *app) {
     for (uint32_t i = 0; i < app->count; i++) {
         const struct bl__unit *unit = app->units[i];
-        if (unit_is_optional(unit) || !unit->wants_up) continue;
+        if (unit->is_optional || !unit->wants_up) continue;
         if (!bl__unit_is_satisfied(unit)) return false;
     }
     return true;
