@@ -240,7 +240,8 @@ int bl_app_run(bl_app *app);
  *
  * Errors:
  *   BL_EINVAL      an argument is NULL
- *   BL_EADDRINUSE  somebody else listens there; the current error says where
+ *   BL_EADDRINUSE  somebody else listens there; the current error says where,
+ *                  and who, as far as that can be seen
  *   BL_EPROTO      the manager gave something that does not listen
  *
  * Any other code is one of bl_activation_listen's.

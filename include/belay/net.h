@@ -170,7 +170,8 @@ typedef struct bl_listen_options {
  *
  * Errors:
  *   BL_EINVAL      address or listener is NULL, or an option is out of range
- *   BL_EADDRINUSE  somebody else listens there
+ *   BL_EADDRINUSE  somebody else listens there; the current error says who, as
+ *                  far as that can be seen
  *   BL_ENOLOOP     no loop runs on this thread
  *   BL_ENOMEM      there was no memory; nothing was written
  *   BL_EMFILE      no descriptor was left; nothing was written

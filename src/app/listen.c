@@ -75,7 +75,6 @@ static int socket_share(const struct bl__socket *kept,
 
 int bl_app_listen(bl_app *app, const char *name, const bl_addr *address,
                   const bl_listen_options *options, bl_listener **listener) {
-    char text[BL_ADDR_TEXT_BYTES];
     if (app == NULL || name == NULL || address == NULL) return BL_EINVAL;
     if (listener == NULL) return BL_EINVAL;
     const struct bl__socket *kept = socket_find(app, name, address);
@@ -83,10 +82,6 @@ int bl_app_listen(bl_app *app, const char *name, const bl_addr *address,
 
     int rc =
         bl_activation_listen(app->activation, name, address, options, listener);
-    if (rc == BL_EADDRINUSE) {
-        bl_addr_format(address, text, sizeof text);
-        return BL_ERR(rc, "%s: somebody else listens there", text);
-    }
     bool may_be_kept = app->phase < BL__APP_STOPPING;
     if (rc == 0 && may_be_kept && !bl_addr_is_unix(address)) {
         socket_keep(app, name, address, *listener);

@@ -414,6 +414,7 @@ static int listener_take_options(bl_listener *listener,
 int bl_listen(const bl_addr *address, const bl_listen_options *options,
               bl_listener **listener) {
     char text[BL_ADDR_TEXT_BYTES];
+    char holder[BL__HOLDER_BYTES];
     if (address == NULL) return BL_EINVAL;
     if (listener == NULL) return BL_EINVAL;
     bl_loop *loop = bl_loop_running();
@@ -441,7 +442,9 @@ free_listener:
     listener_clear_path(made);
     bl__free(made);
     bl_addr_format(address, text, sizeof text);
-    return BL_ERR(rc, "cannot listen at %s", text);
+    if (rc != BL_EADDRINUSE) return BL_ERR(rc, "cannot listen at %s", text);
+    bl__addr_find_holder(address, holder, sizeof holder);
+    return BL_ERR(rc, "cannot listen at %s: it is in use%s", text, holder);
 }
 
 int bl_tcp_listen(const bl_addr *address, bl_listener **listener) {

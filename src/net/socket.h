@@ -13,6 +13,16 @@ int bl__socket_check_options(const bl_socket_options *options);
 /* Returns the path of a local socket's file, or NULL if it has none. */
 const char *bl__addr_path(const bl_addr *address);
 
+enum {
+    BL__HOLDER_BYTES = 64
+};
+
+/*
+ * Says who listens at `address`, as far as that can be seen: " by pid 1234
+ * (nginx)", or "".  BL__HOLDER_BYTES are enough.
+ */
+void bl__addr_find_holder(const bl_addr *address, char *text, size_t bytes);
+
 /* One attempt of many: how bl_connect_name connects to one address. */
 typedef int bl__attempt_fn(void *context, const bl_addr *address,
                            bl_stream **stream);
