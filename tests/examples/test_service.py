@@ -326,6 +326,119 @@ class Unit(unittest.TestCase):
         self.assertIn("STOPSIGNAL SIGTERM", text)
 
 
+class Image:
+    """A folder with what the Containerfile puts into an image, and no more."""
+
+    # What the shared libraries of debian:12-slim come from, of those we know.
+    BASE = ("libc6", "libgcc-s1")
+
+    def __init__(self, folder):
+        self.folder = folder
+        with open(os.path.join(SOURCES, "Containerfile"),
+                  encoding="utf-8") as file:
+            self.text = file.read().replace("\\\n", " ")
+        for line in re.findall(r"^COPY (.*)", self.text, re.M):
+            source, target = line.split()
+            built = "build/release/examples/"
+            self.copy(os.path.join(PROGRAMS, source[len(built):])
+                      if source.startswith(built)
+                      else os.path.join(ROOT, source), target)
+        self.entry = re.findall(r'"([^"]+)"', re.search(
+            r"^ENTRYPOINT (.*)", self.text, re.M)[1])
+        self.user = re.search(r"^USER (.*)", self.text, re.M)[1]
+        self.home = re.search(r"^WORKDIR (.*)", self.text, re.M)[1]
+        os.makedirs(self.folder + self.home)
+        shutil.chown(self.folder + self.home, self.user)
+        os.makedirs(self.folder + "/proc")
+        self.lacking = [path for path in self.libraries()
+                        if not self.copy_library(path)]
+
+    def copy(self, source, target):
+        os.makedirs(os.path.dirname(self.folder + target), exist_ok=True)
+        shutil.copy(source, self.folder + target)
+
+    def libraries(self):
+        """The files that the program asks the dynamic linker for."""
+        done = subprocess.run(["ldd", self.folder + self.entry[0]],
+                              capture_output=True, text=True, check=True)
+        return re.findall(r"(/\S+) \(0x", done.stdout)
+
+    def copy_library(self, path):
+        """Whether some package of the image has it; then it is there."""
+        added = re.search(r"apt-get install \S+ \S+ ([^&]*)", self.text)[1]
+        listed = subprocess.run(
+            ["dpkg", "-L", *self.BASE, *added.split()],
+            capture_output=True, text=True, check=False).stdout.split()
+        names = {os.path.basename(name) for name in listed}
+        self.copy(path, path)
+        return os.path.basename(path) in names
+
+
+class Container(unittest.TestCase):
+    """The program as process 1, in the root directory of its image."""
+
+    def setUp(self):
+        if os.geteuid() != 0 or shutil.which("unshare") is None or \
+                shutil.which("dpkg") is None:
+            self.skipTest("this needs root, unshare and dpkg")
+        if subprocess.run(["unshare", "--pid", "--mount", "--fork", "true"],
+                          capture_output=True, check=False).returncode != 0:
+            self.skipTest("this system makes no namespaces")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
+        self.image = Image(folder.name)
+        self.process = None
+
+    def start(self):
+        image = self.image
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            self.address = door.getsockname()
+        settings = image.folder + image.entry[1]
+        with open(settings, encoding="utf-8") as file:
+            text = file.read()
+        text = re.sub("(?m)^listen = .*",
+                      f"listen = 127.0.0.1:{self.address[1]}", text)
+        # chroot begins in /, and a container in its WORKDIR.
+        text = re.sub("(?m)^data = ", f"data = {image.home}/", text)
+        with open(settings, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.process = subprocess.Popen(
+            ["unshare", "--pid", "--mount", "--fork", "--kill-child",
+             f"--mount-proc={image.folder}/proc",
+             "chroot", f"--userspec={image.user}", image.folder,
+             *image.entry],
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.process.kill)
+        said = ""
+        for line in self.process.stderr:
+            said += line
+            if "is ready after" in line:
+                return
+        self.fail("it never was ready: " + said)
+
+    def process_1(self):
+        """Its number, seen from here."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children",
+                  encoding="utf-8") as file:
+            return int(file.read().split()[0])
+
+    def test_the_image_has_what_the_program_needs(self):
+        self.assertEqual(self.image.lacking, [])
+
+    def test_as_process_1_it_serves_and_stops_when_told_to(self):
+        self.start()
+        with open(f"/proc/{self.process_1()}/status",
+                  encoding="utf-8") as file:
+            inside = re.search(r"NSpid:.*\s(\d+)$", file.read(), re.M)[1]
+        self.assertEqual(inside, "1")
+        self.assertEqual(Clients(self.address).ask("ADD x"), "1")
+        os.kill(self.process_1(), signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=SECONDS_MAX)
+        self.assertEqual(self.process.returncode, 0, errors)
+        self.assertIn("stopped in", errors)
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         PROGRAMS = os.path.abspath(sys.argv.pop(1))
