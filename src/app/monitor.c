@@ -173,7 +173,8 @@ void bl__run_dump(bl_app *app) {
     if (length >= sizeof health) length = sizeof health - 1;
     bl__app_write(health, length);
     monitor_print(monitor, "its tasks");
-    monitor_poke(monitor);
+    /* Once it is over the monitor has gone, and its loop with it. */
+    if (!atomic_load(&monitor->is_over)) monitor_poke(monitor);
 }
 
 /* The loop is blocked: has its thread stand still, and prints its tasks. */

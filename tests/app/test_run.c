@@ -528,6 +528,15 @@ TEST(quit_prints_the_tasks_and_goes_on, .no_loop = true) {
     CHECK_EQ(end_by(&d, SIGTERM), 0);
 }
 
+TEST(quit_while_it_stops_does_no_harm, .no_loop = true) {
+    struct play play = { .db = { .name = "db" } };
+    struct daemon d;
+    launch_up(&d, &play);
+    kill(d.pid, SIGTERM);
+    kill(d.pid, SIGQUIT);
+    CHECK_EQ(end(&d), 0);
+}
+
 TEST(quit_prints_the_tasks_of_a_blocked_loop, .no_loop = true) {
     struct daemon d;
     launch(&d, perform_blocked, NULL);
