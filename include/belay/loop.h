@@ -62,6 +62,9 @@ typedef struct bl_loop_options {
     uint32_t stacks_cached_max; /* idle stacks kept warm; default 1024 */
     uint32_t threads_max;       /* of bl_to_thread; default 4 x CPUs, <= 32 */
     uint32_t fairness_budget;   /* waits that need not wait; default 128 */
+    bl_ns spin_ns_max;          /* looking before blocking, where it pays;
+                                   default 50 us, or BELAY_SPIN_NS; <= 1 s;
+                                   negative: never */
     bool is_quiet;              /* no deadlock or misuse reports to stderr */
     bool has_no_deadlock_check; /* the host wakes tasks by means of its own */
     void (*before_block)(void *context); /* e.g. release a global lock */
@@ -95,6 +98,8 @@ typedef struct bl_loop_info {
     uint64_t resumes;    /* switches into a task */
     uint64_t iterations; /* of the loop */
     uint64_t polls;      /* of the kernel */
+    uint64_t spins;      /* waits that began with looking, awake */
+    uint64_t spins_paid; /* ... of which what was waited for came meanwhile */
     uint64_t timers_armed;
     uint64_t watches; /* descriptors being waited for */
     uint64_t thread_jobs;

@@ -115,7 +115,7 @@ static int check_options(const bl_loop_options *options) {
     if (options->now != NULL && options->clock != BL_CLOCK_REAL) {
         return BL_EINVAL;
     }
-    return 0;
+    return options->spin_ns_max > BL_SEC(1) ? BL_EINVAL : 0;
 }
 
 #if BL__HARD
@@ -156,6 +156,8 @@ int bl__loop_init(bl_loop *loop, const bl_loop_options *options,
     loop->client = client;
     loop->review_due = BL_FOREVER;
     loop->clock = loop->options.clock;
+    bl__spin_init(&loop->spin, loop->options.spin_ns_max,
+                  loop->clock == BL_CLOCK_REAL && loop->options.now == NULL);
     bl__heap_init(&loop->timers);
     bl__list_init(&loop->calls);
     bl__list_init(&loop->handles);
@@ -178,7 +180,7 @@ void bl__loop_done(bl_loop *loop) {
     if (!bl__loop_is_forked(loop)) {
         bl__pool_done(loop);
         bl__handles_done(loop);
-        bl__posts_run(loop);
+        BL_IGNORE(bl__posts_run(loop)); /* all are made now */
         bl_watch_stop(&loop->wake_watch);
         if (loop->driver != NULL) loop->driver_ops->close(loop->driver);
     }
@@ -255,6 +257,37 @@ static int wait_for_wake(bl_loop *loop, bl_ns timeout) {
     return 0;
 }
 
+/*
+ * Spins in front of a wait until `*until`, if that is likely to pay.  True if
+ * the wait is over; otherwise what is left of its timeout is less.
+ */
+static bool spin(bl_loop *loop, bl_ns *timeout, struct bl__ready *ready,
+                 int *count) {
+    bl_ns began = loop->now;
+    bl_ns span = bl__spin_begin(&loop->spin, began);
+    if (span == 0) return false;
+    bool is_short = *timeout <= span;
+    if (is_short) span = *timeout;
+    if (bl__spin_look(loop, span, ready, READY_MAX, count)) return true;
+    if (is_short) return true; /* what it waited for is the time */
+    bl__spin_miss(&loop->spin, loop->now);
+    if (*timeout == BL_FOREVER) return false;
+    *timeout -= loop->now - began;
+    return *timeout <= 0;
+}
+
+/* Blocks, unless a spin makes that unnecessary; loop->now is right, or there
+ * is no spin. */
+static int wait_for_kernel(bl_loop *loop, bl_ns timeout,
+                           struct bl__ready *ready) {
+    int count;
+    if (bl__hard_interrupts()) return -EINTR;
+    if (spin(loop, &timeout, ready, &count)) return count;
+    if (loop->driver == NULL) return wait_for_wake(loop, timeout);
+    loop->polls++;
+    return loop->driver_ops->wait(loop->driver, timeout, ready, READY_MAX);
+}
+
 /* Asks the kernel; calls the watches that are ready, and those whose operation
  * is finished.  True if there was one. */
 static bool poll_kernel(bl_loop *loop, bl_ns timeout) {
@@ -265,13 +298,12 @@ static bool poll_kernel(bl_loop *loop, bl_ns timeout) {
     if (blocks && loop->options.before_block != NULL) {
         loop->options.before_block(loop->options.block_context);
     }
-    if (blocks && bl__hard_interrupts()) {
-        count = -EINTR;
-    } else if (loop->driver == NULL) {
-        count = wait_for_wake(loop, timeout);
-    } else if (blocks || loop->driver_ops->is_pending(loop->driver)) {
+    if (blocks) {
+        count = wait_for_kernel(loop, timeout, ready);
+    } else if (loop->driver != NULL &&
+               loop->driver_ops->is_pending(loop->driver)) {
         loop->polls++;
-        count = loop->driver_ops->wait(loop->driver, timeout, ready, READY_MAX);
+        count = loop->driver_ops->wait(loop->driver, 0, ready, READY_MAX);
     } else {
         count = 0;
     }
@@ -380,8 +412,11 @@ static void idle(bl_loop *loop, bl_ns wait_max) {
     bl_ns timeout = BL_FOREVER;
     bl_ns next = bl__timers_next(loop);
     if (loop->review_due < next) next = loop->review_due;
-    if (next != BL_FOREVER && loop->clock == BL_CLOCK_REAL) {
+    bool must_know = next != BL_FOREVER || loop->spin.max > 0;
+    if (must_know && loop->clock == BL_CLOCK_REAL) {
         loop->now = bl__loop_now(loop); /* tasks have run since it was read */
+    }
+    if (next != BL_FOREVER && loop->clock == BL_CLOCK_REAL) {
         timeout = next > loop->now ? next - loop->now : 0;
     }
     if (timeout > wait_max) timeout = wait_max;
@@ -445,8 +480,12 @@ void bl__loop_iterate(bl_loop *loop, bl_ns wait_max) {
     if (BL__UNLIKELY(loop->now >= loop->review_due)) {
         loop->client->review(loop);
     }
-    bl__posts_run(loop);
+    bool were_posts = bl__posts_run(loop);
     calls_run(loop);
+    if (loop->spin.is_waiting &&
+        (were_posts || loop->client->has_ready(loop))) {
+        bl__spin_end(&loop->spin, loop->now);
+    }
     if (loop->owns_signals) bl__signals_deliver(loop);
     renew_credit(loop);
 }

@@ -23,6 +23,7 @@
 
 #include "base/assert.h"
 #include "loop/heap.h"
+#include "loop/spin.h"
 #include "loop/watch.h"
 #include "sys/driver.h"
 #include "sys/seam.h"
@@ -65,7 +66,9 @@ struct bl_loop {
     bl_link calls; /* of bl_call_soon */
 
     _Atomic(struct bl__post *) posts; /* newest first */
-    atomic_bool is_woken; /* the wake_fd was written, not yet read */
+    atomic_bool is_woken;   /* by a thread, and has not looked for posts yet */
+    atomic_bool is_looking; /* at is_woken all the time: see spin.c */
+    struct bl__spin spin;
     atomic_uint pins;
     uint32_t expectations; /* of what may come from outside, or never */
     atomic_uint posters;   /* threads that hold on to the loop right now */
@@ -142,7 +145,8 @@ bl_ns bl__timers_next(const bl_loop *loop);
 void bl__wake(bl_loop *loop);
 void bl__wake_drain(bl_loop *loop);
 void bl__post(bl_loop *loop, struct bl__post *post);
-void bl__posts_run(bl_loop *loop);
+/* Makes the calls; true if there were any. */
+bool bl__posts_run(bl_loop *loop);
 void bl__handles_done(bl_loop *loop);
 
 /*

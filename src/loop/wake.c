@@ -4,9 +4,9 @@
  *
  * Posts form a lock-free stack, newest first; the loop takes it whole and
  * turns it round, so the calls of one thread are made in order.  The thread
- * that finds the flag is_woken down raises it and writes the wake-up
- * descriptor; the loop lowers it before it takes the posts, so a post that
- * comes later writes again.
+ * that finds the flag is_woken down raises it and, unless the loop spins,
+ * writes the wake-up descriptor; the loop lowers it before it takes the posts,
+ * so a post that comes later writes again.
  *
  * A handle keeps a small object alive, not the loop: when the loop closes, it
  * takes itself out of its handles under each one's mutex, and later posts get
@@ -46,6 +46,7 @@ struct call_post {
 
 void bl__wake(bl_loop *loop) {
     if (atomic_exchange(&loop->is_woken, true)) return;
+    if (atomic_load(&loop->is_looking)) return;
     uint64_t one = 1;
     ssize_t count;
     do {
@@ -76,10 +77,10 @@ void bl__post(bl_loop *loop, struct bl__post *post) {
     atomic_fetch_sub(&loop->posters, 1);
 }
 
-void bl__posts_run(bl_loop *loop) {
+bool bl__posts_run(bl_loop *loop) {
     bl__wake_drain(loop);
     if (atomic_load_explicit(&loop->posts, memory_order_relaxed) == NULL) {
-        return;
+        return false;
     }
     struct bl__post *newest =
         atomic_exchange_explicit(&loop->posts, NULL, memory_order_acquire);
@@ -96,6 +97,7 @@ void bl__posts_run(bl_loop *loop) {
         oldest = next;
     }
     bl__pool_deliver(loop);
+    return true;
 }
 
 /* ---- handles ----------------------------------------------------------- */

@@ -334,6 +334,8 @@ void bl_loop_get_info(const bl_loop *loop, bl_loop_info *info) {
         .resumes = loop->resumes,
         .iterations = loop->iterations,
         .polls = loop->polls,
+        .spins = loop->spin.count,
+        .spins_paid = loop->spin.paid_count,
         .timers_armed = bl__heap_count(&loop->timers),
         .watches = loop->fds.watch_count,
         .thread_jobs = bl__pool_jobs(loop),

@@ -403,6 +403,10 @@ int bl_workers_open(const bl_workers_options *options, bl_workers **workers) {
     set->is_pinned = chosen.is_pinned;
     snprintf(set->name, sizeof set->name, "%s", chosen.name);
     rc = take_loop_options(set, chosen.loop);
+    /* A loop that spins would do so on a CPU that another one needs. */
+    bool is_crowded = chosen.count > bl__cpu_count();
+    bl_ns *spin_ns_max = &set->loop_options.spin_ns_max;
+    if (is_crowded && *spin_ns_max == 0) *spin_ns_max = -1;
     for (uint32_t i = 0; i < chosen.count && rc == 0; i++) {
         struct worker *worker = &set->workers[i];
         worker->set = set;

@@ -323,6 +323,9 @@ TEST(a_loop_refuses_what_it_cannot_mean, .no_loop = true) {
     bad.signals = (bl_signal_mode)9;
     CHECK_ERR(bl_loop_open(&bad, &loop), BL_EINVAL);
     bad = quiet_options();
+    bad.spin_ns_max = BL_SEC(1) + 1;
+    CHECK_ERR(bl_loop_open(&bad, &loop), BL_EINVAL);
+    bad = quiet_options();
     bad.stack_bytes = SIZE_MAX;
     CHECK_ERR(bl_loop_open(&bad, &loop), BL_EINVAL);
     bad = quiet_options();

@@ -21,6 +21,7 @@
 #include "support/filter.h"
 #include "support/host.h"
 #include "support/kids.h"
+#include "sys/cpu.h"
 
 enum {
     SOME = 4,
@@ -145,6 +146,37 @@ TEST(pinned_workers_have_one_cpu_and_their_own_name) {
 TEST(outside_there_is_no_worker) {
     CHECK_EQ(bl_worker_index(), 0);
     CHECK(bl_workers_running() == NULL);
+}
+
+/* Short waits, after which a loop spins if it ever does. */
+static int counts_spins(void *arg) {
+    atomic_uint_fast64_t *spins = arg;
+    bl_loop_info info;
+    for (int i = 0; i < 100; i++) {
+        int rc = bl_sleep(BL_US(5));
+        if (rc < 0) return rc;
+    }
+    bl_loop_get_info(bl_loop_running(), &info);
+    atomic_fetch_add(spins, info.spins);
+    return 0;
+}
+
+static uint64_t spins_of_crowd(bl_ns spin_ns_max) {
+    atomic_uint_fast64_t spins = 0;
+    bl_loop_options loop = quiet_real_loop();
+    loop.spin_ns_max = spin_ns_max;
+    struct shift shift = { .fn = counts_spins, .arg = &spins };
+    shift.options = (bl_workers_options){ .size = sizeof shift.options,
+                                          .count = bl__cpu_count() + 1,
+                                          .loop = &loop };
+    on_thread(run_shift, &shift);
+    CHECK_OK(shift.rc);
+    return atomic_load(&spins);
+}
+
+TEST(more_workers_than_cpus_do_not_spin_unless_told_to) {
+    CHECK_EQ(spins_of_crowd(0), 0);
+    CHECK_GE(spins_of_crowd(BL_SEC(1)), 1);
 }
 
 /* ---- failing together ---------------------------------------------------- */
