@@ -143,14 +143,21 @@ static int run_workers(void) {
     return bl_run_workers(WORKERS, serve_as_worker, &address);
 }
 
+/* `arg` is the options of the loop. */
 static int run_server(const char *mode, void *arg) {
     static char kept[8];
-    (void)arg;
     if (strcmp(mode, "workers") == 0) return run_workers();
     snprintf(kept, sizeof kept, "%s", mode);
-    return bl_run(serve, kept);
+    return bl_run_with(serve, kept, arg);
 }
 
+/* With --no-spin in front it is another contender: our loop blocks at once. */
 int main(int argc, char **argv) {
-    return net_main(argc, argv, "belay", run_server, NULL);
+    bl_loop_options options = { .size = sizeof options };
+    if (argc < 2 || strcmp(argv[1], "--no-spin") != 0) {
+        return net_main(argc, argv, "belay", run_server, &options);
+    }
+    options.spin_ns_max = -1;
+    net_load.is_about_spins = true;
+    return net_main(argc - 1, argv + 1, "belay-no-spin", run_server, &options);
 }

@@ -143,6 +143,7 @@ def find_programs(build, wanted, only):
     may have metrics which begin with `only`."""
     programs, absent = [], {}
     finders = [(OURS, lambda name, build: find_ours(name, build, only))]
+    finders += [("belay-no-spin", find_no_spin)]
     finders += [(name, find_c_peer) for name in c_peers()]
     finders += [("go", find_go), ("asyncio", find_asyncio),
                 ("uvloop", find_uvloop), ("nginx", find_nginx),
@@ -187,6 +188,12 @@ def find_ours(_, build, only):
     script = os.path.join(HERE, "peers", "orphans.py")
     commands.append([sys.executable, script, OURS, supervise])
     return commands, None
+
+
+def find_no_spin(_, build):
+    """Our own server, on a loop that blocks at once when it has to wait."""
+    path, is_there = built(build, "net_echo.c")
+    return [[path, "--no-spin"]] if is_there else [], None
 
 
 def c_peers():

@@ -7,10 +7,12 @@
  * client, the same for all of them, runs on another and polls without ever
  * blocking, so that the server is what is measured.  The result is the CPU time
  * of the server's process per request (the kernel's part included), or the
- * number of requests per second.
+ * number of requests per second, or the median time between a request and its
+ * answer.
  *
  *     net.echo_<bytes>_c<connections>_d<depth>        ns_cpu_per_request
  *     net.echo_<bytes>_c<connections>_d<depth>_rate   requests_per_s
+ *     net.echo_64_c1_d1_p50                           us
  *     net.accept                                      ns_cpu_per_connection
  *     net.udp_64                                      ns_cpu_per_packet
  *     net.workers2_<bytes>_c<connections>             ns_cpu_per_request
@@ -57,7 +59,8 @@ enum {
     NET_UDP_DEPTH = 16,
     NET_UDP_BYTES = 64,
     NET_HTTP_BYTES = 13, /* of the body of an answer */
-    NET_HTTP_DEPTH_MAX = 16
+    NET_HTTP_DEPTH_MAX = 16,
+    NET_TIMES_MAX = 1000000
 };
 
 #define NET_WARM_NS          150e6
@@ -80,47 +83,54 @@ enum net_kind {
     NET_TLS_SHAKE
 };
 
+enum net_result {
+    NET_CPU,
+    NET_RATE,
+    NET_P50 /* with depth 1 */
+};
+
 struct net_metric {
     const char *name;
     enum net_kind kind;
     int bytes; /* of a message; NET_HTTP: what comes, is found out */
     int connections;
     int depth;
-    bool is_rate;
+    enum net_result result;
 };
 
 static const struct net_metric net_metrics[] = {
 #ifdef NET_WITH_TLS
-    { "net.tls_64_c50", NET_TLS_ECHO, 64, 50, 1, false },
-    { "net.tls_16384_c50", NET_TLS_ECHO, 16384, 50, 1, false },
-    { "net.tls_16384_c1_rate", NET_TLS_ECHO, 16384, 1, 4, true },
-    { "net.tls_handshake", NET_TLS_SHAKE, 1, 20, 1, false },
+    { "net.tls_64_c50", NET_TLS_ECHO, 64, 50, 1, NET_CPU },
+    { "net.tls_16384_c50", NET_TLS_ECHO, 16384, 50, 1, NET_CPU },
+    { "net.tls_16384_c1_rate", NET_TLS_ECHO, 16384, 1, 4, NET_RATE },
+    { "net.tls_handshake", NET_TLS_SHAKE, 1, 20, 1, NET_CPU },
 #else
-    { "net.echo_64_c1_d1", NET_ECHO, 64, 1, 1, false },
-    { "net.echo_64_c50_d1", NET_ECHO, 64, 50, 1, false },
-    { "net.echo_64_c1000_d1", NET_ECHO, 64, 1000, 1, false },
-    { "net.echo_64_c50_d16", NET_ECHO, 64, 50, 16, false },
-    { "net.echo_4096_c1_d1", NET_ECHO, 4096, 1, 1, false },
-    { "net.echo_4096_c50_d1", NET_ECHO, 4096, 50, 1, false },
-    { "net.echo_4096_c1000_d1", NET_ECHO, 4096, 1000, 1, false },
-    { "net.echo_4096_c50_d16", NET_ECHO, 4096, 50, 16, false },
-    { "net.echo_65536_c1_d1", NET_ECHO, 65536, 1, 1, false },
-    { "net.echo_65536_c50_d1", NET_ECHO, 65536, 50, 1, false },
-    { "net.echo_65536_c1000_d1", NET_ECHO, 65536, 1000, 1, false },
-    { "net.echo_65536_c50_d16", NET_ECHO, 65536, 50, 16, false },
-    { "net.echo_64_c1_d16", NET_ECHO, 64, 1, 16, false },
-    { "net.echo_64_c1000_d16", NET_ECHO, 64, 1000, 16, false },
-    { "net.echo_64_c1_d1_rate", NET_ECHO, 64, 1, 1, true },
-    { "net.echo_64_c50_d1_rate", NET_ECHO, 64, 50, 1, true },
-    { "net.accept", NET_ACCEPT, 1, NET_ACCEPT_AT_ONCE, 1, false },
-    { "net.udp_64", NET_UDP, NET_UDP_BYTES, 1, NET_UDP_DEPTH, false },
-    { "net.http_c64_d1", NET_HTTP, 0, 64, 1, false },
-    { "net.http_c64_d16", NET_HTTP, 0, 64, 16, false },
-    { "net.http_c1_d1", NET_HTTP, 0, 1, 1, false },
+    { "net.echo_64_c1_d1", NET_ECHO, 64, 1, 1, NET_CPU },
+    { "net.echo_64_c50_d1", NET_ECHO, 64, 50, 1, NET_CPU },
+    { "net.echo_64_c1000_d1", NET_ECHO, 64, 1000, 1, NET_CPU },
+    { "net.echo_64_c50_d16", NET_ECHO, 64, 50, 16, NET_CPU },
+    { "net.echo_4096_c1_d1", NET_ECHO, 4096, 1, 1, NET_CPU },
+    { "net.echo_4096_c50_d1", NET_ECHO, 4096, 50, 1, NET_CPU },
+    { "net.echo_4096_c1000_d1", NET_ECHO, 4096, 1000, 1, NET_CPU },
+    { "net.echo_4096_c50_d16", NET_ECHO, 4096, 50, 16, NET_CPU },
+    { "net.echo_65536_c1_d1", NET_ECHO, 65536, 1, 1, NET_CPU },
+    { "net.echo_65536_c50_d1", NET_ECHO, 65536, 50, 1, NET_CPU },
+    { "net.echo_65536_c1000_d1", NET_ECHO, 65536, 1000, 1, NET_CPU },
+    { "net.echo_65536_c50_d16", NET_ECHO, 65536, 50, 16, NET_CPU },
+    { "net.echo_64_c1_d16", NET_ECHO, 64, 1, 16, NET_CPU },
+    { "net.echo_64_c1000_d16", NET_ECHO, 64, 1000, 16, NET_CPU },
+    { "net.echo_64_c1_d1_rate", NET_ECHO, 64, 1, 1, NET_RATE },
+    { "net.echo_64_c50_d1_rate", NET_ECHO, 64, 50, 1, NET_RATE },
+    { "net.echo_64_c1_d1_p50", NET_ECHO, 64, 1, 1, NET_P50 },
+    { "net.accept", NET_ACCEPT, 1, NET_ACCEPT_AT_ONCE, 1, NET_CPU },
+    { "net.udp_64", NET_UDP, NET_UDP_BYTES, 1, NET_UDP_DEPTH, NET_CPU },
+    { "net.http_c64_d1", NET_HTTP, 0, 64, 1, NET_CPU },
+    { "net.http_c64_d16", NET_HTTP, 0, 64, 16, NET_CPU },
+    { "net.http_c1_d1", NET_HTTP, 0, 1, 1, NET_CPU },
 #endif
 #ifdef NET_WITH_WORKERS
-    { "net.workers2_64_c50", NET_WORKERS, 64, 50, 1, false },
-    { "net.workers2_64_c50_rate", NET_WORKERS, 64, 50, 1, true },
+    { "net.workers2_64_c50", NET_WORKERS, 64, 50, 1, NET_CPU },
+    { "net.workers2_64_c50_rate", NET_WORKERS, 64, 50, 1, NET_RATE },
 #endif
 };
 
@@ -133,6 +143,7 @@ struct net_peer {
     int fd;
     size_t received; /* of the message under way */
     size_t to_send;  /* owed to the server */
+    double asked_ns; /* NET_P50: when the message under way was sent */
     void *tls;
 };
 
@@ -146,7 +157,10 @@ struct net_load {
     uint64_t done; /* requests answered */
     size_t question_bytes;
     size_t answer_bytes;
-    bool speaks_http; /* the program's metrics are those of NET_HTTP */
+    bool speaks_http;    /* the program's metrics are those of NET_HTTP */
+    bool is_about_spins; /* ... echoes of 64 bytes, one under way */
+    double *times_ns;    /* NET_P50: of messages */
+    size_t time_count;
 };
 
 static struct net_load net_load;
@@ -317,6 +331,14 @@ static inline void net_connect(struct net_peer *peer, int type) {
     }
 }
 
+static inline void net_note_time(struct net_peer *peer) {
+    double now = measure_now_ns();
+    if (peer->asked_ns > 0 && net_load.time_count < NET_TIMES_MAX) {
+        net_load.times_ns[net_load.time_count++] = now - peer->asked_ns;
+    }
+    peer->asked_ns = now; /* the next one is about to be sent */
+}
+
 /* Takes what came; every whole message is answered by a new one.  There is no
  * further report of what is left behind. */
 static inline void net_serve_peer(struct net_peer *peer) {
@@ -333,6 +355,7 @@ static inline void net_serve_peer(struct net_peer *peer) {
         peer->received -= size;
         peer->to_send += net_load.question_bytes;
         net_load.done++;
+        if (net_load.times_ns != NULL) net_note_time(peer);
     }
     net_send(peer);
 }
@@ -453,11 +476,37 @@ static inline void net_open_peers(void) {
     }
 }
 
+static inline int net_compare_times(const void *a, const void *b) {
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static inline double net_median_us(void) {
+    size_t count = net_load.time_count;
+    if (count == 0) return 0;
+    qsort(net_load.times_ns, count, sizeof(double), net_compare_times);
+    return net_load.times_ns[count / 2] / 1000;
+}
+
+static inline double net_result_of(double done, double took_ns, double cpu_ns) {
+    switch (net_load.metric->result) {
+    case NET_RATE: return done / took_ns * 1e9;
+    case NET_P50: return net_median_us();
+    case NET_CPU: break;
+    }
+    return cpu_ns / done;
+}
+
 /* One repetition, with a server of its own. */
 static inline double net_measure(net_server_fn *server, void *arg, bool quick) {
     double warm_ns = quick ? NET_WARM_QUICK_NS : NET_WARM_NS;
     double measure_ns = quick ? NET_MEASURE_QUICK_NS : NET_MEASURE_NS;
     net_start_server(server, arg);
+    if (net_load.metric->result == NET_P50) {
+        net_load.times_ns = calloc(NET_TIMES_MAX, sizeof(double));
+        if (net_load.times_ns == NULL) net_fail("calloc");
+    }
     net_learn();
     net_open_peers();
     double start = measure_now_ns();
@@ -469,19 +518,21 @@ static inline double net_measure(net_server_fn *server, void *arg, bool quick) {
     start = measure_now_ns();
     double cpu = measure_clock_ns(net_load.server_clock);
     uint64_t before = net_load.done;
+    net_load.time_count = 0;
     while (net_load.done < before + 10 || measure_now_ns() < start + measure_ns)
         net_turn();
     cpu = measure_clock_ns(net_load.server_clock) - cpu;
     double took = measure_now_ns() - start;
     double done = (double)(net_load.done - before);
     net_stop_server();
-    return net_load.metric->is_rate ? done / took * 1e9 : cpu / done;
+    return net_result_of(done, took, cpu);
 }
 
 /* ---- the command line -------------------------------------------------- */
 
 static inline const char *net_unit(const struct net_metric *metric) {
-    if (metric->is_rate) return "requests_per_s";
+    if (metric->result == NET_RATE) return "requests_per_s";
+    if (metric->result == NET_P50) return "us";
     switch (metric->kind) {
     case NET_ACCEPT: return "ns_cpu_per_connection";
     case NET_UDP: return "ns_cpu_per_packet";
@@ -511,6 +562,8 @@ static inline int net_repeat(const char *contender, net_server_fn *server,
 }
 
 static inline bool net_is_ours(const struct net_metric *metric) {
+    bool is_small = metric->kind == NET_ECHO && metric->bytes == 64;
+    if (net_load.is_about_spins) return is_small && metric->depth == 1;
     return (metric->kind == NET_HTTP) == net_load.speaks_http;
 }
 
