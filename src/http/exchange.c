@@ -18,8 +18,7 @@
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
 enum {
-    CONTINUE_BYTES = sizeof CONTINUE - 1,
-    DISCARD_BYTES_MAX = 64 * 1024 /* of a body that nobody wants */
+    CONTINUE_BYTES = sizeof CONTINUE - 1
 };
 
 /* ---- what is asked ------------------------------------------------------ */
@@ -153,7 +152,7 @@ static int end_body(bl__http_connection *connection) {
     if (body->is_done) return 0;
     int rc = BL_EHTTP_BODY_SIZE;
     if (connection->persists) {
-        rc = bl__http_body_discard(body, DISCARD_BYTES_MAX);
+        rc = bl__http_body_discard(body, BL__HTTP_DISCARD_BYTES);
     }
     if (rc == BL_ECANCELED) return rc;
     if (rc < 0) {

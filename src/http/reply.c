@@ -59,6 +59,10 @@ static bool may_persist(const bl__http_connection *connection) {
     const bl_http_body *body = &connection->body;
     if (!bl__http_head_persists(&connection->head)) return false;
     if (connection->must_end || body->failure < 0) return false;
+    /* A handler that answers before it reads mostly wants none of it. */
+    bool is_long =
+        body->framing == BL__HTTP_LENGTH && body->left > BL__HTTP_DISCARD_BYTES;
+    if (is_long && !body->was_asked_for) return false;
     /* A peer that waits for leave may send its body, or may not. */
     if (connection->head.expects_continue && !body->is_done) return false;
     return !bl__http_is_stopping(connection);

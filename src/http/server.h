@@ -20,7 +20,8 @@
 enum {
     BL__HTTP_REPLY_FIELDS = 4096, /* bytes of fields that handlers add */
     BL__HTTP_OUTPUT_BYTES = 16384,
-    BL__HTTP_BODY_ROOM = 4096, /* of the input, behind any head */
+    BL__HTTP_DISCARD_BYTES = 64 * 1024, /* of a body that nobody wants */
+    BL__HTTP_BODY_ROOM = 4096,          /* of the input, behind any head */
     BL__HTTP_DATE_BYTES = sizeof "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 };
 

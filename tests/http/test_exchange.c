@@ -6,6 +6,7 @@
  */
 #include <belay/test.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,31 @@ TEST(targets_of_no_form_are_refused) {
 }
 
 /* ---- statuses ----------------------------------------------------------- */
+
+static int say_too_large(bl_http_exchange *exchange, void *arg) {
+    (void)exchange;
+    (void)arg;
+    return 413;
+}
+
+/* Whether a POST of so many bytes, which nobody reads, is the last one. */
+static bool is_last(const char *length) {
+    char text[200];
+    snprintf(text, sizeof text,
+             "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n",
+             length);
+    const char *said = talk_once(&a_talk, say_too_large, text);
+    CHECK_CONTAINS(said, "HTTP/1.1 413 ");
+    return strstr(said, "Connection: close\r\n") != NULL;
+}
+
+/* What is not skipped is announced: who goes on would meet a closed end. */
+TEST(an_answer_to_a_long_body_that_nobody_reads_is_the_last) {
+    CHECK(!is_last("100"));
+    CHECK(!is_last("65536"));
+    CHECK(is_last("65537"));
+    CHECK(is_last("100000000"));
+}
 
 TEST(what_is_refused_is_answered_by_its_status) {
     static const struct {
