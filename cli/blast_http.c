@@ -5,6 +5,13 @@
  * The parser finds the end of the answer, the status, and whether the
  * connection can be used again; what is in the answer is thrown away.  It
  * lives on the stack: an answer begins with it and ends with it.
+ *
+ * It is the system's parser, and not the client of belay-http, although that
+ * stands on the same one.  What is measured is the server, so the load must
+ * cost little: the same bytes are sent over and over, without redirects, pools
+ * or fields to be kept, over connections whose number and times are its own.
+ * The parser inside belay-http gets whole heads, in one piece, since it keeps
+ * them; here bytes are forgotten as they come.
  */
 #include <string.h>
 

@@ -19,8 +19,16 @@ BL_BEGIN_DECLS
 
 /* ---- methods and status codes ------------------------------------------- */
 
+/*
+ * Those with a number of their own.  A server knows more by their names, which
+ * are BL_HTTP_OTHER: the ones that the parser of the system, llhttp or
+ * http-parser, has in its table.  Both have WebDAV's (PROPFIND, MKCOL, ...),
+ * UPnP's (NOTIFY, M-SEARCH, ...), PURGE, LINK and UNLINK.  The table cannot be
+ * added to, so a request with any other method, one of your own among them, is
+ * answered by 501 and no handler sees it.  A client sends any token.
+ */
 typedef enum bl_http_method {
-    BL_HTTP_OTHER = 0, /* known by its name alone */
+    BL_HTTP_OTHER = 0,
     BL_HTTP_GET,
     BL_HTTP_HEAD,
     BL_HTTP_POST,
