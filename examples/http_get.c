@@ -84,7 +84,9 @@ static int send_pieces(bl_http_client *client, const char *url) {
     BL_TRY(bl_http_call_open(client, "POST", url, &options, &call));
     int rc = bl_http_call_write(call, "piece by ", 9);
     if (rc == 0) rc = bl_http_call_write(call, "piece", 5);
-    if (rc == 0) rc = bl_http_call_receive(call); /* the status */
+    if (rc == 0 || rc == BL_EHTTP_EARLY) {
+        rc = bl_http_call_receive(call); /* the status */
+    }
     if (rc > 0) {
         char text[100];
         bl_ssize count =

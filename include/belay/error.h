@@ -117,11 +117,12 @@ enum {
     BL_EHTTP_TARGET_SIZE = -10205,
     BL_EHTTP_HEAD_SIZE = -10206, /* or too many fields */
     BL_EHTTP_BODY_SIZE = -10207,
-    BL_EHTTP_TRUNCATED = -10208, /* the peer closed in the middle */
-    BL_EHTTP_EXPECT = -10209,    /* an expectation that is not known */
-    BL_EHTTP_REDIRECT = -10221,  /* one that is not to be followed */
-    BL_EHTTP_PROXY = -10222,     /* the proxy refuses */
-    BL_EHTTP_UNEXPECTED = -10223 /* a response of another kind */
+    BL_EHTTP_TRUNCATED = -10208,  /* the peer closed in the middle */
+    BL_EHTTP_EXPECT = -10209,     /* an expectation that is not known */
+    BL_EHTTP_REDIRECT = -10221,   /* one that is not to be followed */
+    BL_EHTTP_PROXY = -10222,      /* the proxy refuses */
+    BL_EHTTP_UNEXPECTED = -10223, /* a response of another kind */
+    BL_EHTTP_EARLY = -10224       /* a response before the whole request */
 };
 
 /* Codes of <belay/service.h>: -10501 and below. */

@@ -65,6 +65,7 @@ static const struct code_text named_codes[] = {
     NAMED(BL_EHTTP_REDIRECT, "the redirect is not to be followed"),
     NAMED(BL_EHTTP_PROXY, "the proxy refuses"),
     NAMED(BL_EHTTP_UNEXPECTED, "the response is not of the kind asked for"),
+    NAMED(BL_EHTTP_EARLY, "the server has answered and wants no more"),
     NAMED(BL_EPERM, "not permitted"),
     NAMED(BL_EINTERRUPTED, "interrupted by a signal"),
     NAMED(BL_EIO, "input or output failed"),

@@ -113,12 +113,6 @@ void bl__pool_drop(struct bl__http_pooled *connection);
 int bl__http_dial(bl_http_client *client, const bl_url *url,
                   const bl_url *proxy, bl_stream **stream);
 
-/* Reads the next head of a response, into `items`.  Returns 0 with the head
- * taken from the input. */
-int bl__http_read_head(bl__http_input *input, size_t head_bytes_max,
-                       bl_http_field *items, size_t items_max,
-                       bl__http_head *head);
-
 /* ---- requests (request.c) ------------------------------------------------ */
 
 /* What is asked, apart from the URL; it owns copies of the texts. */
@@ -165,6 +159,45 @@ int bl__http_order_compose(const struct bl__http_order *order,
 int bl__http_put_basic(bl__http_output *output, const char *name,
                        const char *userinfo);
 
+/* ---- sending (send.c) ---------------------------------------------------- */
+
+/*
+ * Sends the request, but for a body that is written piece by piece.  Returns 0
+ * also if the server has answered before it has got all: has_head.
+ */
+int bl__http_send_request(bl_http_call *call, const bl_url *proxy);
+
+/* Sends `count` bytes of a body.  BL_EHTTP_EARLY: the server has answered, and
+ * wants no more. */
+int bl__http_send_piece(bl_http_call *call, const void *bytes, size_t count);
+
+/* Ends a body that was sent so. */
+int bl__http_send_end(bl_http_call *call);
+
+/* ---- heads of responses (receive.c) -------------------------------------- */
+
+/*
+ * Reads the next head of a response, into `items`.
+ *
+ * Returns 0 with the head taken from the input.  BL_EAGAIN and BL_ECANCELED of
+ * `fill` leave what has come there.
+ */
+int bl__http_read_head(bl__http_input *input, bl__http_fill *fill,
+                       size_t head_bytes_max, bl_http_field *items,
+                       size_t items_max, bl__http_head *head);
+
+/* Reads heads until the response's is there: has_head. */
+int bl__http_receive_by(bl_http_call *call, bl__http_fill *fill);
+
+/* The same, for as long as a server may take to answer. */
+int bl__http_receive(bl_http_call *call);
+
+/*
+ * Waits until the server wants the body, or has been asked for long enough.
+ * Returns 1 if it has answered instead: has_head.
+ */
+int bl__http_receive_continue(bl_http_call *call);
+
 /* ---- calls (call.c) ------------------------------------------------------ */
 
 struct bl_http_call {
@@ -174,10 +207,13 @@ struct bl_http_call {
     bl_url url;
     uint64_t written;     /* of a body that is written piece by piece */
     bool is_writing;      /* and has not been ended */
+    bool is_early;        /* the response came before its end */
     bool has_sent;        /* a part of the request went out */
     bool is_sent;         /* all of it did */
+    bool is_broken;       /* the connection takes no more of it */
     bool has_used_source; /* something was read from it */
-    bool has_head;        /* the response is here */
+    bool has_head;        /* a response is here */
+    bool is_settled;      /* it is the last one, and the user's */
     int failure;          /* what it has failed with, for good */
     int redirects;        /* that were followed */
     bl__http_head head;

@@ -94,8 +94,8 @@ static int tunnel_answer(bl__http_input *input) {
     bl_http_field items[DIAL_FIELDS_MAX];
     bl__http_head head;
     for (int i = 0; i < DIAL_HEADS_MAX; i++) {
-        int rc = bl__http_read_head(input, DIAL_HEAD_BYTES, items,
-                                    DIAL_FIELDS_MAX, &head);
+        int rc = bl__http_read_head(input, bl__http_input_fill, DIAL_HEAD_BYTES,
+                                    items, DIAL_FIELDS_MAX, &head);
         if (rc < 0) return rc;
         if (head.status >= 300) {
             return BL_ERR(BL_EHTTP_PROXY, "the proxy answers %d %s",
@@ -158,45 +158,4 @@ int bl__http_dial(bl_http_client *client, const bl_url *url,
     }
     if (rc == 0) *stream = dialed;
     return rc;
-}
-
-/* ---- heads --------------------------------------------------------------- */
-
-/* Whoever speaks another protocol may wait for us, and is not waited for. */
-static bool may_be_response(const char *bytes, size_t count) {
-    static const char prefix[] = "HTTP/";
-    if (count > sizeof prefix - 1) count = sizeof prefix - 1;
-    return memcmp(bytes, prefix, count) == 0;
-}
-
-int bl__http_read_head(bl__http_input *input, size_t head_bytes_max,
-                       bl_http_field *items, size_t items_max,
-                       bl__http_head *head) {
-    size_t searched = 0;
-    BL__ASSERT(input->pin == 0);
-    /* Behind a head, which is kept, there has to be room for a body. */
-    bl__http_input_compact(input);
-    for (;;) {
-        char *bytes = input->bytes + input->start;
-        size_t count = bl__http_input_count(input);
-        if (!may_be_response(bytes, count)) return BL_EHTTP_MALFORMED;
-        bl_ssize length =
-            bl__http_head_find(BL__HTTP_RESPONSE, bytes, count, &searched);
-        if (length < 0) return (int)length;
-        size_t known = length > 0 ? (size_t)length : count;
-        if (known > head_bytes_max) return BL_EHTTP_HEAD_SIZE;
-        if (length > 0) {
-            int rc = bl__http_head_parse(BL__HTTP_RESPONSE, bytes, known, items,
-                                         items_max, head);
-            if (rc == 0) bl__http_input_skip(input, known);
-            return rc;
-        }
-        bl_ssize came = bl__http_input_fill(input);
-        if (came == BL_EMSGSIZE) return BL_EHTTP_HEAD_SIZE;
-        if (came < 0) return (int)came;
-        if (came == 0) {
-            return BL_ERR(BL_EHTTP_TRUNCATED,
-                          "the connection ended before the response");
-        }
-    }
 }

@@ -147,6 +147,12 @@ static inline size_t bl__http_input_count(const bl__http_input *input) {
  */
 bl_ssize bl__http_input_fill(bl__http_input *input);
 
+/* The same, without waiting: BL_EAGAIN if nothing has come. */
+bl_ssize bl__http_input_try_fill(bl__http_input *input);
+
+/* One of the two. */
+typedef bl_ssize bl__http_fill(bl__http_input *input);
+
 /* Moves what is buffered to the pin. */
 void bl__http_input_compact(bl__http_input *input);
 

@@ -214,6 +214,10 @@ typedef struct bl_http_call bl_http_call;
  * been carried out and may not be repeated, or a part of its body is gone: of a
  * `source`, or written.
  *
+ * While a body is sent, the server is listened to.  If it answers before it has
+ * got all, other than by 2xx, the rest is not sent and the connection not used
+ * again.
+ *
  * Redirects are followed: 303, and for POST 301 and 302, with GET and without
  * the body; the others with the method and the body, if that is `body` or
  * there is none: otherwise the redirect is the response.  Authorization,
@@ -252,19 +256,30 @@ int bl_http_call_open(bl_http_client *client, const char *method,
 
 /*
  * Sends `bytes` more of the body.  A server that does not read makes the
- * caller wait.  After a failure the call is of no further use, but that
- * bl_http_call_receive may find out why: a server may answer early.
+ * caller wait.  One may answer before it has got all, and then there is no
+ * sense in sending more:
+ *
+ *     while (rc == 0 && (count = next_piece(piece)) > 0)
+ *         rc = bl_http_call_write(call, piece, count);
+ *     if (rc == 0 || rc == BL_EHTTP_EARLY) rc = bl_http_call_receive(call);
+ *
+ * After any other failure the call is of no further use, but that after
+ * BL_EPIPE and BL_ECONNRESET bl_http_call_receive may find out why.
  *
  * Returns 0.
  *
  * Errors:
- *   BL_EINVAL     call is NULL, data is NULL with bytes > 0, or it is more
- *                 than the length that was declared; nothing was sent
- *   BL_EMISUSE    the body is not written piece by piece, or was ended
- *   BL_ETIMEDOUT  the server took nothing for silence_ns_max
- *   BL_ECANCELED  an enclosing scope was cancelled; a part may have been sent
+ *   BL_EHTTP_EARLY  the server has answered, other than by 2xx, and no more is
+ *                   sent; the answer is bl_http_call_receive's
+ *   BL_EINVAL       call is NULL, data is NULL with bytes > 0, or it is more
+ *                   than the length that was declared; nothing was sent
+ *   BL_EMISUSE      the body is not written piece by piece, or was ended
+ *   BL_ETIMEDOUT    the server took nothing for silence_ns_max
+ *   BL_ECANCELED    an enclosing scope was cancelled; a part may have been sent
+ *   BL_ENOMEM       there was no memory; likewise
  *
- * Any other code is one of bl_stream_write's.
+ * Any other code is one of bl_stream_write's, or one of bl_http_call_open's
+ * about what the server has said.
  */
 BL_MAY_WAIT
 int bl_http_call_write(bl_http_call *call, const void *data, size_t bytes);
