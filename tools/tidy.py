@@ -47,8 +47,7 @@ PRIVATE = {
 PRIVATE_FILES = {
     "net": {"sys/seam.h",  # its system calls can be made to fail, as io's
             "io/socket.h"},  # a connection is accepted with its options set
-    # Likewise; and a broken pipe must not kill who says that it is ready.
-    "app": {"sys/seam.h", "io/fd.h",
+    "app": {"sys/seam.h",  # likewise
             "svc/service.h"},  # the conductor is the keeper of its services
     "test": {"sys/driver.h"},  # the simulated driver implements its table
 }

@@ -27,7 +27,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "io/fd.h"
+#include "base/sigpipe.h"
 #include "sys/seam.h"
 
 enum {

@@ -8,7 +8,6 @@
 #ifndef BL__IO_FD_H
 #define BL__IO_FD_H
 
-#include <signal.h>
 #include <sys/uio.h>
 
 #include <belay/base.h>
@@ -30,18 +29,6 @@ ssize_t bl__fd_try_read(int fd, const struct iovec *parts, int count,
                         enum bl__fd_way *way);
 ssize_t bl__fd_try_write(int fd, const struct iovec *parts, int count,
                          enum bl__fd_way *way);
-
-/*
- * Holds the signal of a broken pipe back for one call, and then takes it away:
- * a library cannot change what a signal does for the whole program.  `error`
- * is what the call failed with, 0 if it did not.
- */
-struct bl__sigpipe {
-    sigset_t before;
-    bool was_pending;
-};
-void bl__sigpipe_hold(struct bl__sigpipe *held);
-void bl__sigpipe_drop(const struct bl__sigpipe *held, int error);
 
 /* The code for errno.  A cancellation that is not ours is an I/O error. */
 int bl__fd_error(void);

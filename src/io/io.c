@@ -29,7 +29,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/accept.h"
@@ -286,28 +285,6 @@ ssize_t bl__fd_try_write(int fd, const struct iovec *parts, int count,
         moved = fd_write_once(fd, parts, count, way);
     } while (BL__UNLIKELY(moved < 0 && errno == EINTR));
     return moved;
-}
-
-void bl__sigpipe_hold(struct bl__sigpipe *held) {
-    sigset_t broken;
-    sigset_t pending;
-    sigemptyset(&broken);
-    sigaddset(&broken, SIGPIPE);
-    sigemptyset(&pending);
-    BL_IGNORE(sigpending(&pending) < 0); /* it cannot */
-    held->was_pending = sigismember(&pending, SIGPIPE) == 1;
-    BL_IGNORE(pthread_sigmask(SIG_BLOCK, &broken, &held->before)); /* nor it */
-}
-
-void bl__sigpipe_drop(const struct bl__sigpipe *held, int error) {
-    const struct timespec at_once = { 0 };
-    sigset_t broken;
-    sigemptyset(&broken);
-    sigaddset(&broken, SIGPIPE);
-    if (error == EPIPE && !held->was_pending) {
-        BL_IGNORE(sigtimedwait(&broken, NULL, &at_once) < 0); /* was ignored */
-    }
-    BL_IGNORE(pthread_sigmask(SIG_SETMASK, &held->before, NULL)); /* cannot */
 }
 
 /* ---- reading and writing ----------------------------------------------- */

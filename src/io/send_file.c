@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/sigpipe.h"
 #include "io/fd.h"
 #include "io/stream.h"
 

@@ -31,6 +31,7 @@
 #include "base/assert.h"
 #include "base/hard.h"
 #include "base/list.h"
+#include "base/sigpipe.h"
 #include "io/fd.h"
 #include "io/socket.h"
 #include "io/stream.h"
