@@ -329,6 +329,14 @@ BL_API
 int bl_stream_fd(const bl_stream *stream);
 
 /*
+ * Returns whether the stream is a socket and nothing besides, so that the
+ * kernel may be told by bl_stream_fd what to do with its bytes.  A kind of your
+ * own is not, whatever descriptor it shows.
+ */
+BL_API
+bool bl_stream_is_socket(const bl_stream *stream);
+
+/*
  * A kind of stream of your own: what it does, and what the stream does for it.
  *
  * The stream has checked arguments, loop and cancellation, and holds a second

@@ -356,6 +356,10 @@ int bl_stream_fd(const bl_stream *stream) {
     return stream->ops->fd(stream->self);
 }
 
+bool bl_stream_is_socket(const bl_stream *stream) {
+    return stream != NULL && stream->is_socket;
+}
+
 /* ---- opening and closing ----------------------------------------------- */
 
 int bl_stream_new(const bl_stream_ops *ops, void *self, bl_stream **stream) {

@@ -440,6 +440,29 @@ static bl_stream *open_shout(struct shout *shout, int *peer) {
     return stream;
 }
 
+TEST(only_a_socket_itself_is_one) {
+    struct shout shout;
+    bl_stream *memory[2];
+    bl_stream *pipe;
+    int peer;
+    int fds[2];
+    bl_stream *stream = open_shout(&shout, &peer);
+    pipe_pair(fds);
+    REQUIRE_OK(bl_stream_take_pipe(fds[0], fds[1], &pipe));
+    REQUIRE_OK(bl_mem_pair(0, memory));
+    CHECK(bl_stream_is_socket(shout.below));
+    CHECK_GE(bl_stream_fd(stream), 0); /* it shows the socket's */
+    CHECK(!bl_stream_is_socket(stream));
+    CHECK(!bl_stream_is_socket(pipe));
+    CHECK(!bl_stream_is_socket(memory[0]));
+    CHECK(!bl_stream_is_socket(NULL));
+    bl_stream_abort(stream);
+    bl_stream_abort(pipe);
+    bl_stream_abort(memory[0]);
+    bl_stream_abort(memory[1]);
+    close(peer);
+}
+
 TEST(a_kind_of_ones_own_is_a_stream_like_any_other) {
     struct shout shout;
     int peer;
