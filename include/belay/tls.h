@@ -72,6 +72,11 @@ typedef struct bl_tls_config {
     bl_tls_ask ask;        /* of a server */
     bl_tls_choose *choose; /* of a server */
     void *choose_arg;
+    /* Have the kernel encrypt what is written to TCP (kTLS), where the kernel,
+     * OpenSSL and the cipher can; bl_tls_info tells.  Keys are not changed
+     * then: bl_tls_update_keys is refused, and a peer who asks for it ends the
+     * connection. */
+    bool uses_kernel;
     /* Told the new SSL_CTX of OpenSSL, for settings that are not here.
      * Returns 0, or the code that making the context is to return. */
     int (*configure)(void *ssl_ctx, void *arg);
@@ -221,7 +226,8 @@ typedef struct bl_tls_info {
     const char *host; /* that the client asked for */
     const char *peer; /* the subject of its certificate: "CN=example.org" */
     bool is_resumed;
-    bool is_verified; /* the peer has a certificate that was found good */
+    bool is_verified;       /* the peer has a certificate that was found good */
+    bool is_sent_by_kernel; /* which encrypts; it never decrypts */
 } bl_tls_info;
 
 /*
@@ -244,7 +250,7 @@ int bl_tls_describe(const bl_stream *stream, bl_tls_info *info);
  *
  * Errors:
  *   BL_EINVAL   stream is no TLS stream
- *   BL_ENOTSUP  the connection is older than TLS 1.3
+ *   BL_ENOTSUP  the connection is older than TLS 1.3, or the kernel encrypts
  *   BL_EMISUSE  the stream has failed, or its writing was shut down
  */
 BL_MAY_FAIL

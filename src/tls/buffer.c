@@ -85,26 +85,37 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer) {
     return command == BIO_CTRL_FLUSH; /* nothing else is asked of us */
 }
 
+/* Lives as long as the program, as OpenSSL's own do. */
+BIO_METHOD *bl__tls_method_new(const char *name,
+                               long (*ctrl)(BIO *, int, long, void *)) {
+    BIO_METHOD *made =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, name);
+    if (made == NULL) return NULL;
+    BIO_meth_set_read_ex(made, bio_read);
+    BIO_meth_set_write_ex(made, bio_write);
+    BIO_meth_set_ctrl(made, ctrl);
+    return made;
+}
+
+BIO *bl__tls_bio_new(BIO_METHOD *method, struct bl__tls *tls) {
+    BIO *bio = method != NULL ? BIO_new(method) : NULL;
+    if (bio == NULL) return NULL;
+    BIO_set_data(bio, tls);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
-/* Lives as long as the program, as OpenSSL's own do. */
 static void method_make(void) {
-    BIO_METHOD *made =
-        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "belay");
-    if (made == NULL) return;
-    BIO_meth_set_read_ex(made, bio_read);
-    BIO_meth_set_write_ex(made, bio_write);
-    BIO_meth_set_ctrl(made, bio_ctrl);
-    method = made;
+    method = bl__tls_method_new("belay", bio_ctrl);
 }
 
 bool bl__tls_attach(struct bl__tls *tls) {
     pthread_once(&method_once, method_make);
-    BIO *bio = method != NULL ? BIO_new(method) : NULL;
+    BIO *bio = bl__tls_bio_new(method, tls);
     if (bio == NULL) return false;
-    BIO_set_data(bio, tls);
-    BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio); /* which owns it */
     return true;
 }

@@ -35,6 +35,7 @@ size_t bl__tls_unsent(const struct bl__tls *tls) {
 /* ---- sending ----------------------------------------------------------- */
 
 static int send_some(struct bl__tls *tls) {
+    if (bl__tls_kernel_sends(tls)) return bl__tls_kernel_send_out(tls);
     struct bl__tls_buffer *sending = &tls->sending;
     if (sending->count == 0) {
         struct bl__tls_buffer empty = *sending;

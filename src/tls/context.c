@@ -66,6 +66,7 @@ static int settings_new(const bl_tls_config *config,
         .choose_arg = config->choose_arg,
         .has_certificate =
             config->certificates != NULL || config->certificates_file != NULL,
+        .uses_kernel = config->uses_kernel && bl__tls_kernel_is_able(),
         .alpn_bytes = (unsigned)bytes,
     };
     if (bytes > 0 && !alpn_pack(config->alpn, made->alpn)) {

@@ -19,6 +19,12 @@ static const bl_tls_options default_options = {
 
 /* ---- making one -------------------------------------------------------- */
 
+static bool offer_kernel(struct bl__tls *tls) {
+    const struct bl__tls_settings *settings =
+        bl__tls_settings(SSL_get_SSL_CTX(tls->ssl));
+    return !settings->uses_kernel || bl__tls_kernel_offer(tls);
+}
+
 static int tls_new(bl_tls_context *context, bl_stream *under,
                    const bl_tls_options *options, struct bl__tls **tls) {
     struct bl__tls *made = bl__alloc(sizeof *made);
@@ -35,7 +41,7 @@ static int tls_new(bl_tls_context *context, bl_stream *under,
     made->ssl = SSL_new(ctx);
     SSL_CTX_free(ctx);
     if (made->ssl == NULL || SSL_set_app_data(made->ssl, made) == 0 ||
-        !bl__tls_attach(made)) {
+        !bl__tls_attach(made) || !offer_kernel(made)) {
         ERR_clear_error();
         bl__tls_free(made);
         return BL_ENOMEM;
@@ -103,15 +109,21 @@ static int prepare_server(struct bl__tls *tls) {
 
 /* ---- shaking hands ----------------------------------------------------- */
 
-/* One step of OpenSSL's: 1 when it is done, 0 to wait for more. */
+/* One step of OpenSSL's. */
+enum step {
+    STEP_DONE,
+    STEP_WANTS_MORE,
+    STEP_WANTS_FLUSH
+};
+
 static int shake_once(struct bl__tls *tls) {
     ERR_clear_error();
     int result = SSL_do_handshake(tls->ssl);
-    if (result == 1) return 1;
-    if (SSL_get_error(tls->ssl, result) != SSL_ERROR_WANT_READ) {
-        return bl__tls_fault(tls);
-    }
-    if (!tls->is_cut_off) return 0;
+    if (result == 1) return STEP_DONE;
+    int error = SSL_get_error(tls->ssl, result);
+    if (error == SSL_ERROR_WANT_WRITE) return STEP_WANTS_FLUSH;
+    if (error != SSL_ERROR_WANT_READ) return bl__tls_fault(tls);
+    if (!tls->is_cut_off) return STEP_WANTS_MORE;
     return BL_ERR(BL_ETLSTRUNCATED, "TLS: the peer closed in the handshake");
 }
 
@@ -158,8 +170,8 @@ static int shake_hands(struct bl__tls *tls) {
         if (step < 0) return tell_why(tls, step);
         int rc = bl__tls_flush(tls);
         if (rc == BL_EPIPE || rc == BL_ECONNRESET) return ask_why(tls, rc);
-        if (rc == 0 && step == 0) rc = bl__tls_fill(tls);
-        if (rc < 0 || step == 1) return rc;
+        if (rc == 0 && step == STEP_WANTS_MORE) rc = bl__tls_fill(tls);
+        if (rc < 0 || step == STEP_DONE) return rc;
     }
 }
 
@@ -186,6 +198,7 @@ static void note_agreement(struct bl__tls *tls) {
 
 static int begin(struct bl__tls *tls, bl_stream **stream) {
     int rc = shake_hands(tls);
+    if (rc == 0) bl__tls_kernel_settle(tls);
     if (rc == 0) rc = bl_stream_new(&bl__tls_ops, tls, stream);
     if (rc == 0) note_agreement(tls);
     return rc;
@@ -250,6 +263,7 @@ int bl_tls_describe(const bl_stream *stream, bl_tls_info *info) {
         .is_verified = SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
                        SSL_get0_peer_certificate(tls->ssl) != NULL &&
                        SSL_get_verify_result(tls->ssl) == X509_V_OK,
+        .is_sent_by_kernel = bl__tls_kernel_sends(tls),
     };
     return 0;
 }
@@ -259,6 +273,7 @@ int bl_tls_update_keys(bl_stream *stream) {
     if (tls == NULL) return BL_EINVAL;
     if (tls->failure < 0 || tls->is_ended) return BL_EMISUSE;
     if (SSL_version(tls->ssl) < TLS1_3_VERSION) return BL_ENOTSUP;
+    if (bl__tls_kernel_sends(tls)) return BL_ENOTSUP;
     ERR_clear_error();
     if (SSL_key_update(tls->ssl, SSL_KEY_UPDATE_REQUESTED) == 1) return 0;
     return bl__tls_fault(tls);

@@ -56,10 +56,12 @@ static int tell(struct bl__tls *tls, int rc) {
 
 /* ---- reading ----------------------------------------------------------- */
 
-/* Why SSL_read gave nothing: 0 at the end, BL_EAGAIN to fill and try again. */
+/* Why SSL_read gave nothing: 0 at the end, BL_EAGAIN to serve what it wants and
+ * try again. */
 static int why_nothing(struct bl__tls *tls, int result) {
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_ZERO_RETURN: return 0;
+    case SSL_ERROR_WANT_WRITE: return BL_EAGAIN; /* of a warning, perhaps */
     case SSL_ERROR_WANT_READ:
         if (!tls->is_cut_off) return BL_EAGAIN;
         tls->failure = BL_ETLSTRUNCATED;
@@ -99,7 +101,8 @@ static bl_ssize tls_read(void *self, const struct iovec *parts, int count) {
         bl_ssize moved = read_plain(tls, parts, count);
         if (moved >= 0) return moved;
         if (moved != BL_EAGAIN) return tell(tls, (int)moved);
-        int rc = bl__tls_fill(tls);
+        int rc =
+            SSL_want_write(tls->ssl) ? bl__tls_flush(tls) : bl__tls_fill(tls);
         if (rc < 0) return rc;
     }
 }
@@ -171,6 +174,9 @@ static bl_ssize tls_write(void *self, const struct iovec *parts, int count) {
     struct bl__tls *tls = self;
     int rc = write_begin(tls);
     bl_ssize moved = 0;
+    if (rc == 0 && bl__tls_kernel_sends(tls)) {
+        return bl__tls_kernel_write(tls, parts, count);
+    }
     if (rc == 0) {
         moved = encrypt_parts(tls, parts, count);
         if (moved < 0) return moved;
@@ -188,10 +194,16 @@ static bl_ssize tls_write(void *self, const struct iovec *parts, int count) {
 static int say_goodbye(struct bl__tls *tls) {
     if (tls->is_closed) return BL_ECLOSED;
     if (tls->failure < 0) return bl__tls_failed(tls);
-    if (!tls->is_ended) {
+    while (!tls->is_ended) {
         ERR_clear_error();
-        if (SSL_shutdown(tls->ssl) < 0) return tell(tls, fail(tls));
-        tls->is_ended = true;
+        int result = SSL_shutdown(tls->ssl);
+        tls->is_ended = result >= 0;
+        if (tls->is_ended) break;
+        if (SSL_get_error(tls->ssl, result) != SSL_ERROR_WANT_WRITE) {
+            return tell(tls, fail(tls));
+        }
+        int rc = bl__tls_flush(tls);
+        if (rc < 0) return rc;
     }
     return bl__tls_flush(tls);
 }
@@ -220,8 +232,9 @@ static int end_both(struct bl__tls *tls) {
     bool is_gone = rc == BL_EPIPE || rc == BL_ECONNRESET;
     if (is_gone && is_all_sent) {
         rc = 0; /* who has left misses no goodbye */
-    } else if (rc == 0 && tls->waits_for_end) {
-        rc = await_goodbye(tls);
+    } else if (rc == 0) {
+        rc = bl__tls_kernel_drain(tls);
+        if (rc == 0 && tls->waits_for_end) rc = await_goodbye(tls);
     }
     if (rc == BL_ECANCELED || tls->is_closed) return rc;
     tls->is_closed = true;
@@ -261,6 +274,7 @@ void bl__tls_free(struct bl__tls *tls) {
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(tls->ssl);
     }
+    BIO_free(tls->socket);
     bl__tls_buffer_free(&tls->in);
     bl__tls_buffer_free(&tls->out);
     bl__tls_buffer_free(&tls->sending);

@@ -44,6 +44,7 @@ struct bl__tls_settings {
     bl_tls_choose *choose;
     void *choose_arg;
     bool has_certificate;
+    bool uses_kernel;
     unsigned alpn_bytes;
     unsigned char alpn[]; /* as it is on the wire */
 };
@@ -84,6 +85,7 @@ struct bl__tls {
     bl_tls_context *context;
     SSL *ssl;
     bl_stream *under;
+    BIO *socket; /* OpenSSL's own, where the kernel is to encrypt; NULL */
     struct bl__tls_buffer in;      /* has come, and was not looked at */
     struct bl__tls_buffer out;     /* OpenSSL wants it sent */
     struct bl__tls_buffer sending; /* before `out`; in use by a write below */
@@ -107,6 +109,11 @@ struct bl__tls {
 /* Makes its SSL object read `in` and write `out`; false without memory. */
 bool bl__tls_attach(struct bl__tls *tls);
 
+/* A kind of BIO over `in` and `out`, for as long as the program; or NULL. */
+BIO_METHOD *bl__tls_method_new(const char *name,
+                               long (*ctrl)(BIO *, int, long, void *));
+BIO *bl__tls_bio_new(BIO_METHOD *method, struct bl__tls *tls);
+
 /* How many bytes are still to be sent. */
 size_t bl__tls_unsent(const struct bl__tls *tls);
 
@@ -127,6 +134,37 @@ void bl__tls_hand_over(struct bl__tls *tls);
 
 /* The code of a connection that has failed, with its text again. */
 int bl__tls_failed(const struct bl__tls *tls);
+
+/* ---- kernel.c ---------------------------------------------------------- */
+
+/* Whether the kernel knows TLS at all; asks it, and may have it load that. */
+bool bl__tls_kernel_is_able(void);
+
+/*
+ * Lets OpenSSL give the key for writing to the kernel, if the lower stream is
+ * a socket that is fit for it.  False without memory.
+ */
+bool bl__tls_kernel_offer(struct bl__tls *tls);
+
+/* After the handshake: without the kernel, all is as if it had been never
+ * offered. */
+void bl__tls_kernel_settle(struct bl__tls *tls);
+
+/* Whether the kernel encrypts. */
+bool bl__tls_kernel_sends(const struct bl__tls *tls);
+
+/* The part of bl__tls_flush that is done where the kernel sends. */
+int bl__tls_kernel_send_out(struct bl__tls *tls);
+
+/* Writes for a user, and is cancelled, as the lower stream does. */
+bl_ssize bl__tls_kernel_write(struct bl__tls *tls, const struct iovec *parts,
+                              int count);
+
+/*
+ * Waits until TCP has room again: closing the descriptor sends what the kernel
+ * has encrypted and TCP had no room for, and drops what it has none for then.
+ */
+int bl__tls_kernel_drain(struct bl__tls *tls);
 
 /* ---- kind.c ------------------------------------------------------------ */
 

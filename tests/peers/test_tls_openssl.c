@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/peers/test_tls_openssl.c - s_client and s_server at the other end
+ *
+ *     Legs: kernel
  */
 #include <stdio.h>
 #include <string.h>
@@ -166,7 +168,8 @@ TEST(s_server_changes_keys, (t_tmpdir), .clock = T_CLOCK_REAL, .tags = "order",
     bl_addr address;
     char bytes[8];
     bl_tls_config config = client_config();
-    bl_tls_context *context = tls_context(&config);
+    bl_tls_context *context;
+    REQUIRE_OK(bl_tls_context_new(&config, &context)); /* not the kernel */
     struct peer peer = s_server(t_tmpdir, pki_named("localhost"), &address,
                                 (struct extra){ { "-naccept", "1" } });
     bl_stream *stream = tls_connect(context, &address);
@@ -432,7 +435,8 @@ TEST(s_client_changes_keys, (t_tmpdir, t_port), .clock = T_CLOCK_REAL,
      .skip_if = no_openssl) {
     char bytes[8];
     bl_tls_config config = server_config();
-    bl_tls_context *context = tls_context(&config);
+    bl_tls_context *context;
+    REQUIRE_OK(bl_tls_context_new(&config, &context)); /* not the kernel */
     struct peer peer =
         s_client(t_tmpdir, &t_port.address, (struct extra){ { NULL } });
     bl_stream *stream = tls_accept(context, &t_port);

@@ -3,6 +3,8 @@
  * tests/peers/test_tls_others.c - GnuTLS, Python and socat at the other end
  *
  * GnuTLS shares no code with what we stand on.
+ *
+ *     Legs: kernel
  */
 #include <stdio.h>
 #include <string.h>

@@ -4,11 +4,14 @@
  */
 #include "peers/tls.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 bl_tls_context *tls_context(const bl_tls_config *config) {
     bl_tls_context *context;
-    REQUIRE_OK(bl_tls_context_new(config, &context));
+    bl_tls_config own = *config;
+    own.uses_kernel = getenv("BELAY_KERNEL_TLS") != NULL;
+    REQUIRE_OK(bl_tls_context_new(&own, &context));
     return context;
 }
 
@@ -24,7 +27,7 @@ int tls_try_accept(bl_tls_context *context, const bl_test_port *port,
                    bl_stream **stream) {
     bl_stream *under;
     REQUIRE_EQ(bl_fd_wait(port->fd, BL_READABLE), BL_READABLE);
-    int fd = accept4(port->fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(port->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     REQUIRE_GE(fd, 0);
     REQUIRE_OK(bl_stream_take_fd(fd, &under));
     int rc = bl_tls_accept(context, under, NULL, stream);

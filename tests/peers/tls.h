@@ -9,7 +9,8 @@
 #include <belay/test.h>
 #include <belay/tls.h>
 
-/* A context, which must be made. */
+/* A context, which must be made.  With BELAY_KERNEL_TLS in the environment it
+ * wishes for the kernel. */
 bl_tls_context *tls_context(const bl_tls_config *config);
 
 /* Connects to "localhost" at `address`; must succeed. */

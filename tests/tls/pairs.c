@@ -6,6 +6,8 @@
 
 #include <belay/test.h>
 
+#include <fcntl.h>
+
 #include "support/sockets.h"
 #include "tls/pki.h"
 
@@ -41,11 +43,19 @@ static int take_both(const int fds[2], bl_stream *ends[2]) {
     return rc;
 }
 
+/* The kernel is left out where a descriptor blocks. */
+static void unblock_both(const int fds[2]) {
+    for (int i = 0; i < 2; i++) {
+        REQUIRE_OK(fcntl(fds[i], F_SETFL, O_NONBLOCK));
+    }
+}
+
 int pair_try_connect(struct tls_pair *pair, enum tls_carrier carrier) {
     int rc;
-    if (carrier == OVER_TCP) {
+    if (carrier >= OVER_TCP) {
         int fds[2];
         tcp_pair(fds);
+        if (carrier > OVER_TCP) unblock_both(fds);
         rc = take_both(fds, pair->ends);
     } else {
         rc = bl_mem_pair(0, pair->ends);
@@ -63,6 +73,13 @@ void pair_connect(struct tls_pair *pair, enum tls_carrier carrier) {
     REQUIRE_OK(pair_try_connect(pair, carrier));
 }
 
+static void make_context(const bl_tls_config *config, enum tls_carrier carrier,
+                         bl_tls_context **context) {
+    bl_tls_config own = *config;
+    if (carrier == OVER_KERNEL) own.uses_kernel = true;
+    REQUIRE_OK(bl_tls_context_new(&own, context));
+}
+
 void pair_make(struct tls_pair *pair, const bl_tls_config *client,
                const bl_tls_config *server, enum tls_carrier carrier) {
     *pair = (struct tls_pair){
@@ -70,8 +87,8 @@ void pair_make(struct tls_pair *pair, const bl_tls_config *client,
                     .options = { .size = sizeof(bl_tls_options) } },
         .server = { .options = { .size = sizeof(bl_tls_options) } },
     };
-    REQUIRE_OK(bl_tls_context_new(client, &pair->client.context));
-    REQUIRE_OK(bl_tls_context_new(server, &pair->server.context));
+    make_context(client, carrier, &pair->client.context);
+    make_context(server, carrier, &pair->server.context);
     pair_connect(pair, carrier);
 }
 

@@ -30,7 +30,9 @@ struct tls_pair {
 enum tls_carrier {
     OVER_MEMORY,
     BYTE_BY_BYTE, /* memory, with each byte alone */
-    OVER_TCP
+    OVER_TCP,
+    OVER_NONBLOCKING, /* TCP, by descriptors that do not block */
+    OVER_KERNEL       /* the same, and the kernel encrypts if it can */
 };
 
 /* A configuration with a certificate for "localhost"; one that believes the

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tests/tls/test_handshake.c - who is believed, what is agreed on
+ *
+ *     Legs: kernel
  */
 #include <belay/test.h>
 
@@ -11,7 +13,7 @@
 #include "tls/pairs.h"
 #include "tls/pki.h"
 
-PARAM(int, carrier, OVER_MEMORY, BYTE_BY_BYTE, OVER_TCP);
+PARAM(int, carrier, OVER_MEMORY, BYTE_BY_BYTE, OVER_TCP, OVER_KERNEL);
 
 static void check_talk(struct tls_pair *pair) {
     char bytes[8];
