@@ -29,12 +29,12 @@ enum {
 
 void bl__run_on_stop(bl_app *app, int number, int level) {
     if (level == 1) {
-        const char *who = number == SIGINT ? "^C" : "SIGTERM:";
-        bl__app_log(app,
-                    "%s stopping %zu services (deadline %.1f s; press Ctrl-C "
-                    "again to force)",
-                    who, bl__app_alive_count(app),
-                    (double)app->options.stop_deadline / 1e9);
+        bool is_typed = number == SIGINT; /* there is a terminal */
+        bl__app_log(app, "%s stopping %zu services (deadline %.1f s; %s)",
+                    is_typed ? "^C" : "SIGTERM:", bl__app_alive_count(app),
+                    (double)app->options.stop_deadline / 1e9,
+                    is_typed ? "press Ctrl-C again to force"
+                             : "a second one forces");
         bl_app_begin_stop(app);
         return;
     }

@@ -64,11 +64,13 @@ static void serving_tell(const struct serving *serving, bl_service *self) {
     char text[BL__APP_TEXT];
     const bl_serve_stats *stats = serving->options.stats;
     if (!serving->is_draining) return;
+    bl_service_info info;
+    bl_service_get_info(self, &info);
     snprintf(
         text, sizeof text, "drained %llu, cut %llu%s",
         (unsigned long long)(serving_ended(serving) - serving->ended_before),
         (unsigned long long)stats->cancelled, serving->cut);
-    bl_service_set_health(self, BL_HEALTH_OK, text);
+    bl_service_set_health(self, info.health, text);
 }
 
 int bl_service_serve(bl_service *self, bl_listener *listener,

@@ -153,8 +153,11 @@ TEST(the_first_signal_stops_in_order, (number), .no_loop = true) {
     launch_up(&d, &play);
     CHECK_EQ(end_by(&d, number), 0);
     T_INFO("said: %s", d.text);
-    CHECK_CONTAINS(d.text, "stopping 2 services (deadline 25.0 s; press Ctrl-C "
-                           "again to force)");
+    CHECK_CONTAINS(d.text, number == SIGINT
+                               ? "^C stopping 2 services (deadline 25.0 s; "
+                                 "press Ctrl-C again to force)"
+                               : "SIGTERM: stopping 2 services (deadline "
+                                 "25.0 s; a second one forces)");
     const char *web = strstr(d.text, "web  STOPPED");
     const char *db = strstr(d.text, "db   STOPPED");
     REQUIRE(web != NULL);

@@ -106,6 +106,20 @@ TEST(requests_in_flight_finish_and_the_rest_goes_home) {
     bl_app_free(house.app);
 }
 
+TEST(a_drain_does_not_heal) {
+    struct house house = { .work = 0 };
+    bl_service_info info;
+    BL_GROUP_SCOPED(group);
+    house_open(&house, &group, NULL);
+    bl_service_set_health(house.service, BL_HEALTH_DEGRADED, "half a disk");
+    CHECK_OK(bl_app_stop(house.app));
+    bl_service_get_info(house.service, &info);
+    CHECK_EQ(info.health, BL_HEALTH_DEGRADED);
+    CHECK_STR(info.health_text, "drained 0, cut 0");
+    CHECK_OK(bl_group_exit(&group, 0));
+    bl_app_free(house.app);
+}
+
 TEST(at_the_deadline_the_rest_is_cut_and_named) {
     struct house house = { .work = HOUR };
     char peer[BL_ADDR_TEXT_BYTES];
