@@ -20,10 +20,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
-    FILL_YIELDS_MAX = 10000 /* by then a peer has lost something */
+    FLIGHT_S_MAX = 5 /* by then a peer has lost something */
 };
 
 static struct rlimit limit_before;
@@ -96,6 +97,16 @@ static bool is_in_flight(int fd) {
     return queued != unsent;
 }
 
+static void wait_for_flight(int fd) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    time_t end = now.tv_sec + FLIGHT_S_MAX;
+    while (is_in_flight(fd) && now.tv_sec <= end) {
+        sched_yield();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+}
+
 static size_t fill_now(int fd) {
     static const char bytes[4096];
     size_t total = 0;
@@ -112,11 +123,11 @@ size_t fill(int fd) {
     size_t total = 0;
     size_t added;
     int flags = set_nonblocking(fd, true);
+    /* Full is what took nothing although nothing was on its way before. */
     do {
+        wait_for_flight(fd);
         added = fill_now(fd);
         total += added;
-        for (int i = 0; i < FILL_YIELDS_MAX && is_in_flight(fd); i++)
-            sched_yield();
     } while (added > 0);
     fcntl(fd, F_SETFL, flags);
     return total;
