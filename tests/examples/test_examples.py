@@ -53,8 +53,8 @@ FOLDERS = {
 
 # Programs that are built only where a library beyond the core is.
 OPTIONAL = {"http_get": "belay-http", "http_health": "belay-http",
-            "http_server": "belay-http", "lookup": "belay-dns",
-            "tls_echo": "belay-tls"}
+            "http_server": "belay-http", "http_workers": "belay-http",
+            "lookup": "belay-dns", "tls_echo": "belay-tls"}
 
 
 def program(name):
@@ -199,6 +199,21 @@ class Echo(unittest.TestCase):
         status, _, errors = run([program("echo_server"), "--forever"])
         self.assertEqual(status, 2)
         self.assertIn("usage", errors)
+
+
+@unittest.skipUnless(os.path.exists(program("http_workers")),
+                     "http_workers needs belay-http")
+class Workers(unittest.TestCase):
+    def test_both_drain_on_interrupt(self):
+        with Child(program("http_workers"), "127.0.0.1:0") as child:
+            host, port = child.first_line.split()[-1].split(":")
+            with socket.create_connection((host, int(port))) as kept:
+                kept.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertIn(b"200 OK", kept.recv(4096))
+                child.process.send_signal(signal.SIGINT)
+                while kept.recv(4096):
+                    pass  # the rest of the answer, if it came in parts
+                self.assertEqual(child.end(), (0, ""))
 
 
 class Peer:
