@@ -42,14 +42,10 @@ static int health_run(bl_service *self, void *arg) {
     if (rc < 0) return rc;
     bl_addr address = bl_listener_address(listener);
     shop->port = bl_addr_port(&address);
-    rc = bl_service_ready(self, NULL);
-    if (rc < 0) {
-        bl_listener_close(listener);
-        return rc;
-    }
     bl_http_options options = { .size = sizeof options,
                                 .arg = shop->app,
-                                .stop = bl_service_stopping(self) };
+                                .serve = bl_service_serve,
+                                .service = self };
     return bl_http_serve(listener, dispatch, &options);
 }
 

@@ -169,6 +169,8 @@ static bool are_valid(const bl_http_options *options) {
     size_t head = options->head_bytes_max;
     if (head < HEAD_BYTES_MIN || head > HEAD_BYTES_MAX) return false;
     if (options->fields_max > FIELDS_MAX) return false;
+    if ((options->serve == NULL) != (options->service == NULL)) return false;
+    if (options->serve != NULL && options->stop != NULL) return false;
     if (options->idle_ns_max < 0 || options->head_ns_max < 0) return false;
     if (options->body_ns_max < 0 || options->write_ns_max < 0) return false;
     return options->total_ns_max >= 0 && options->grace >= 0;
@@ -207,6 +209,9 @@ int bl_http_serve(bl_listener *listener, bl_http_handler *handler,
         .on_error = on_serve_error,
         .stats = &server.stats->connections,
     };
+    if (filled->serve != NULL) {
+        return filled->serve(filled->service, listener, serve_one, &below);
+    }
     return bl_serve(listener, serve_one, &below);
 }
 

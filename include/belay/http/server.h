@@ -31,6 +31,7 @@
 BL_BEGIN_DECLS
 
 struct bl__http_connection;
+struct bl_service;
 
 /*
  * One request, and the answer to it.  One task at a time may answer, and one
@@ -99,6 +100,12 @@ typedef struct bl_http_options {
      * which that takes over.  May wait, up to head_ns_max. */
     int (*secure)(bl_connection *connection, void *arg);
     void *secure_arg;
+    /* Serves in the place of bl_serve: bl_service_serve (app.h), for a server
+     * that is the body of `service`.  Both or none; `stop` is NULL then, since
+     * the service has one, as it has a default for `grace`. */
+    int (*serve)(struct bl_service *service, bl_listener *listener,
+                 bl_serve_fn *handler, const bl_serve_options *options);
+    struct bl_service *service;
 
     size_t head_bytes_max;   /* of a request; default 16 KiB, at most 64 */
     size_t target_bytes_max; /* of it, for the target; default 8 KiB */
@@ -131,7 +138,8 @@ typedef struct bl_http_options {
  *   BL_ENOLOOP    no loop runs on this thread; the listener is still the
  *                 caller's
  *
- * Any other code is one of bl_serve's.
+ * Any other code is one of bl_serve's, or of what the options name in its
+ * place.
  */
 BL_MAY_WAIT
 int bl_http_serve(bl_listener *listener, bl_http_handler *handler,
