@@ -39,8 +39,8 @@ GUARDS = {
 GENERIC = "src/sys/ctx_generic.c"
 
 # What the build defines, and its value where nobody does.
-SWITCHES = ("BELAY_HAVE_URING", "BELAY_HARD", "BELAY_AUDIT",
-            "BELAY_VALGRIND", "BELAY_NO_FIBER_HOOKS")
+SWITCHES = ("BELAY_HAVE_URING", "BELAY_HAVE_BACKTRACE", "BELAY_HARD",
+            "BELAY_AUDIT", "BELAY_VALGRIND", "BELAY_NO_FIBER_HOOKS")
 
 # Macros that hold for all sources, whether they define them or the build does.
 EARLY = ("_GNU_SOURCE", "BL_NO_SITES")
@@ -203,7 +203,9 @@ Compile with a GNU C11 compiler:
  *
  *     cc -std=gnu11 -O2 -c belay.c
  *
- * With liburing add -DBELAY_HAVE_URING=1, and -luring to the link."""
+ * With liburing add -DBELAY_HAVE_URING=1, and -luring to the link; with
+ * libbacktrace, which names functions in stacks, -DBELAY_HAVE_BACKTRACE=1 and
+ * -lbacktrace."""
 
 
 def version(writer):

@@ -91,6 +91,79 @@ void bl_inspect_print(FILE *file);
 BL_API
 size_t bl_inspect_format(const bl_loop *loop, char *buffer, size_t bytes);
 
+/*
+ * Writes the stack of `task` into `frames`, innermost call first: of each call
+ * the address behind it.  Of the running task and of NULL, which is whatever
+ * runs on this thread, the stack begins with the caller of this function; in a
+ * signal handler, with what the signal has interrupted.  On the loop's own
+ * thread, or while that stands still.  Allocates nothing; may be called in a
+ * signal handler with glibc since 2.35, and elsewhere unless the signal may
+ * interrupt the dynamic linker.
+ *
+ * Returns how many frames it has written, at most `max`; 0 for a task that has
+ * not begun, that is done, or that runs on another thread, and for all that
+ * wait in a build with the portable switch (-DBELAY_CTX=generic).
+ */
+BL_API
+size_t bl_inspect_stack(const bl_task *task, const void **frames, size_t max);
+
+/*
+ * Writes what a frame is into `buffer`, cut to `bytes`, ended by NUL: the
+ * function and the place in its source, "read_request src/http.c:212", and
+ * behind " <- " each function that it was inlined into.  Without debug
+ * information "read_request+0x1c", and where nothing has names, or in a library
+ * that was built without libbacktrace, the file and the offset in it:
+ * "server+0x1234".  From any thread.  The first call reads the symbols of the
+ * program, unless bl_inspect_learn_names has them read; who calls meanwhile
+ * does not wait, and gets file and offset.
+ *
+ * Returns the length of the whole text.
+ */
+BL_API
+size_t bl_inspect_place(const void *frame, char *buffer, size_t bytes);
+
+/*
+ * Has a thread of its own read the symbols of the program, which takes some
+ * milliseconds, or a tenth of a second where the C library has debug
+ * information; it is done once in a process.  Blocks the calling thread for at
+ * most `patience` until it is done.  From any thread.
+ *
+ * Returns whether the symbols have been read, so that names are known; true in
+ * a library that was built without libbacktrace, which knows none.
+ */
+BL_API
+bool bl_inspect_learn_names(bl_ns patience);
+
+/*
+ * Like bl_inspect_print, with the stack of each task that waits.  Tasks that
+ * follow one another and have the same stack have it told once.  After the
+ * first 1,000 tasks no stacks are shown.  Waits for names a quarter of a second
+ * at most.
+ */
+BL_API
+void bl_inspect_print_stacks(FILE *file);
+
+/*
+ * Like bl_inspect_format, with the stacks of bl_inspect_print_stacks.  Waits
+ * for no names.
+ *
+ * Returns the length of the whole text.
+ */
+BL_API
+size_t bl_inspect_format_stacks(const bl_loop *loop, char *buffer,
+                                size_t bytes);
+
+/*
+ * Reports those tasks of `loop` that `is_meant` says true of, in the way of
+ * bl_report: what each waits for, where, and its stack; of more than ten, how
+ * many more there are.  On the loop's own thread, which waits for names 10 ms
+ * at most; by a clock that is not the real one not at all, and then only those
+ * are there that somebody has read.
+ */
+BL_API
+void bl_inspect_report(const bl_loop *loop, bl_inspect_fn *is_meant,
+                       void *context);
+
 BL_END_DECLS
 
 #endif

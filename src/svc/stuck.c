@@ -13,57 +13,46 @@
 
 #include "svc/service.h"
 
-enum {
-    INSIDERS_SHOWN_MAX = 10
-};
-
 struct insiders {
     const bl_service *service;
     const bl_task *sought;
     bool was_found;
     bool is_inside; /* the walk is among the service's tasks */
-    bool is_shown;
-    size_t depth; /* of the keeper */
-    size_t count;
+    bool is_behind; /* and has left them */
+    size_t depth;   /* of the keeper */
 };
 
-static void insider_show(const bl_task_view *view) {
-    bl_report("  task \"%s\" #%llu waits for %s, in %s at %s; spawned at %s",
-              view->name, (unsigned long long)view->id, view->waits_for,
-              view->call, view->called_at, view->spawned_at);
-}
-
-static bool insider_visit(const bl_task_view *view, void *context) {
+/* Whether this one is inside; called for each task of the loop, in order. */
+static bool insider_check(const bl_task_view *view, void *context) {
     struct insiders *insiders = context;
     if (view->task == insiders->service->_keeper) {
         insiders->is_inside = true;
         insiders->depth = view->depth;
-    } else if (!insiders->is_inside) {
-        return true;
-    } else if (view->depth <= insiders->depth) {
-        return false;
+    } else if (insiders->is_inside && view->depth <= insiders->depth) {
+        insiders->is_inside = false;
+        insiders->is_behind = true;
     }
-    insiders->count++;
-    if (insiders->is_shown && insiders->count <= INSIDERS_SHOWN_MAX)
-        insider_show(view);
-    insiders->was_found = view->task == insiders->sought;
-    return !insiders->was_found;
+    return insiders->is_inside;
+}
+
+static bool insider_seek(const bl_task_view *view, void *context) {
+    struct insiders *insiders = context;
+    bool is_inside = insider_check(view, insiders);
+    insiders->was_found = is_inside && view->task == insiders->sought;
+    return !insiders->was_found && !insiders->is_behind;
 }
 
 bool bl__service_is_inside(const bl_service *service) {
     const bl_task *task = bl_task_current();
     if (service->_keeper == NULL || task == NULL) return false;
     struct insiders insiders = { .service = service, .sought = task };
-    bl_inspect_tasks(service->_loop, insider_visit, &insiders);
+    bl_inspect_tasks(service->_loop, insider_seek, &insiders);
     return insiders.was_found;
 }
 
 void bl__service_report_stuck(const bl_service *service) {
-    struct insiders insiders = { .service = service, .is_shown = true };
+    struct insiders insiders = { .service = service };
     bl_report("service \"%s\" was cancelled, and is given up; still there:",
               service->_name);
-    bl_inspect_tasks(service->_loop, insider_visit, &insiders);
-    if (insiders.count > INSIDERS_SHOWN_MAX) {
-        bl_report("  and %zu more tasks", insiders.count - INSIDERS_SHOWN_MAX);
-    }
+    bl_inspect_report(service->_loop, insider_check, &insiders);
 }

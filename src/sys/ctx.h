@@ -23,6 +23,9 @@
 #ifndef BL__SYS_CTX_H
 #define BL__SYS_CTX_H
 
+#include <assert.h>
+#include <stddef.h>
+
 #include <belay/base.h>
 
 #include "base/assert.h"
@@ -186,6 +189,15 @@ struct bl__ctx_start {
 /* Code, in sys/ctx_<cpu>.c. */
 extern const char bl__ctx_thunk[];
 extern const char bl__ctx_thunk_end[];
+
+/*
+ * Calls `fn(arg)` on the stack of the caller, and tells unwinders that what
+ * called it is the saved context: who unwinds in there walks its stack.
+ */
+void bl__ctx_visit(const struct bl__ctx *ctx, void (*fn)(void *), void *arg);
+
+static_assert(offsetof(struct bl__ctx, pc) == 0, "the assembly knows");
+static_assert(offsetof(struct bl__ctx, sp) == 8, "the assembly knows");
 
 static BL__INLINE void bl__ctx_make(struct bl__ctx *ctx, void *low, void *high,
                                     bl__ctx_fn *fn, void *arg) {

@@ -5,6 +5,8 @@
  * The tree is read off the scopes: a task's base hangs under a scope of its
  * group, which hangs under the scopes of the host.  The walk follows the
  * links, so it allocates nothing and needs no recursion.
+ *
+ * A task that waits has its stack beneath it, if stacks are asked for.
  */
 #include <belay/inspect.h>
 
@@ -13,7 +15,13 @@
 
 #include "base/list.h"
 #include "base/site.h"
-#include "task/task.h"
+#include "task/trace.h"
+
+enum {
+    STACKS_SHOWN_MAX = 1000
+};
+
+static const bl_ns print_names_patience = BL_MS(250);
 
 static const char *state_name(const bl_task *task) {
     if (task->is_done) return "done";
@@ -95,6 +103,9 @@ struct tree_text {
     size_t length; /* of the whole, written or not */
     FILE *file;    /* instead of the buffer */
     bl_ns now;
+    bool has_stacks;
+    size_t count;         /* of tasks that have one */
+    struct bl__fold fold; /* the stack of those shown last */
 };
 
 BL__PRINTF(2, 3)
@@ -115,9 +126,19 @@ static void tree_put(struct tree_text *text, const char *format, ...) {
     }
 }
 
+static void put_stack_line(const char *line, void *context) {
+    tree_put(context, "  %s\n", line);
+}
+
+static void put_stack(struct tree_text *text, const bl_task *task) {
+    bool has_one = task->park != NULL && text->count++ < STACKS_SHOWN_MAX;
+    bl__fold_next(&text->fold, has_one ? task : NULL);
+}
+
 static bool put_task(const bl_task_view *view, void *context) {
     struct tree_text *text = context;
     int indent = view->depth < 20 ? (int)view->depth * 2 : 40;
+    if (text->has_stacks) put_stack(text, view->task);
     tree_put(text, "  %*s%s #%llu", indent, "", view->name,
              (unsigned long long)view->id);
     if (view->waits_for[0] != '\0') {
@@ -146,25 +167,49 @@ static void put_tree(struct tree_text *text, const bl_loop *loop) {
     text->now = bl__loop_now(loop);
     tree_put(text, "tasks: %llu alive\n",
              (unsigned long long)sched->alive_count);
+    text->fold.line = put_stack_line;
+    text->fold.context = text;
     bl_inspect_tasks(loop, put_task, text);
+    bl__fold_end(&text->fold);
 }
 
-void bl_inspect_print(FILE *file) {
+static void print_tree(FILE *file, bool has_stacks) {
     const bl_loop *loop = bl_loop_running();
     if (loop == NULL) {
         fputs("no loop runs on this thread\n", file);
         return;
     }
-    struct tree_text text = { .file = file };
+    struct tree_text text = { .file = file, .has_stacks = has_stacks };
     put_tree(&text, loop);
     fflush(file);
 }
 
-size_t bl_inspect_format(const bl_loop *loop, char *buffer, size_t bytes) {
-    struct tree_text text = { .buffer = buffer, .bytes = bytes };
+void bl_inspect_print(FILE *file) {
+    print_tree(file, false);
+}
+
+void bl_inspect_print_stacks(FILE *file) {
+    bl_inspect_learn_names(print_names_patience);
+    print_tree(file, true);
+}
+
+static size_t format_tree(const bl_loop *loop, char *buffer, size_t bytes,
+                          bool has_stacks) {
+    struct tree_text text = { .buffer = buffer,
+                              .bytes = bytes,
+                              .has_stacks = has_stacks };
     put_tree(&text, loop);
     if (bytes > 0) {
         buffer[text.length < bytes ? text.length : bytes - 1] = '\0';
     }
     return text.length;
+}
+
+size_t bl_inspect_format(const bl_loop *loop, char *buffer, size_t bytes) {
+    return format_tree(loop, buffer, bytes, false);
+}
+
+size_t bl_inspect_format_stacks(const bl_loop *loop, char *buffer,
+                                size_t bytes) {
+    return format_tree(loop, buffer, bytes, true);
 }

@@ -49,7 +49,7 @@ static void cancel_root(struct bl__sched *sched, uint8_t level, bl_cause cause,
 static void cancel_on_signal(bl_loop *loop, int number, unsigned count) {
     struct bl__sched *sched = bl__sched_of(loop);
     if (number == SIGQUIT) {
-        bl_inspect_print(stderr);
+        bl_inspect_print_stacks(stderr);
         if (sched->workers != NULL) bl__workers_print(sched->workers);
         return;
     }

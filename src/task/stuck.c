@@ -21,15 +21,6 @@
 
 #define FIRST_LOOK_NS BL_SEC(10)
 
-enum {
-    SHOWN_MAX = 10
-};
-
-struct findings {
-    bl_ns since;
-    size_t count;
-};
-
 static bool is_joining(const bl_task *task) {
     if (task->scope->_role != BL__ROLE_GROUP) return false;
     const bl_group *group =
@@ -49,31 +40,22 @@ void bl__stuck_note(bl_task *task) {
     loop->review_due = bl_ns_add(sched->stuck_since, FIRST_LOOK_NS);
 }
 
-static bool look_at(const bl_task_view *view, void *context) {
-    struct findings *found = context;
+static bool is_stuck(const bl_task_view *view, void *context) {
     const bl_park *park = view->task->park;
-    if (park == NULL || !park->_is_stuck) return true;
-    if (found->count++ >= SHOWN_MAX) return true;
-    bl_ns elapsed = bl__loop_now(&view->task->sched->loop) - found->since;
-    bl_report("task \"%s\" #%llu was cancelled, and %lld s later still waits "
-              "for %s, in %s at %s; spawned at %s",
-              view->name, (unsigned long long)view->id,
-              (long long)(elapsed / 1000000000), view->waits_for, view->call,
-              view->called_at, view->spawned_at);
-    return true;
+    (void)context;
+    return park != NULL && park->_is_stuck;
 }
 
 void bl__stuck_review(bl_loop *loop) {
     struct bl__sched *sched = bl__sched_of(loop);
-    struct findings found = { .since = sched->stuck_since };
     if (sched->stuck_count == 0) {
         loop->review_due = BL_FOREVER;
         return;
     }
-    bl_inspect_tasks(loop, look_at, &found);
-    if (found.count > SHOWN_MAX) {
-        bl_report("and %zu more tasks", found.count - SHOWN_MAX);
-    }
+    bl_ns elapsed = bl__loop_now(loop) - sched->stuck_since;
+    bl_report("cancelled, and %lld s later still there:",
+              (long long)(elapsed / 1000000000));
+    bl_inspect_report(loop, is_stuck, NULL);
     bl_ns waited = loop->review_due - sched->stuck_since;
     loop->review_due = bl_ns_add(loop->review_due, 2 * waited);
 }

@@ -96,7 +96,7 @@ static void print_tasks_of(const struct worker *worker) {
     flockfile(stderr);
     fprintf(stderr, "worker %u of %u, ", (unsigned)worker->index,
             (unsigned)worker->set->count);
-    bl_inspect_print(stderr);
+    bl_inspect_print_stacks(stderr);
     funlockfile(stderr);
 }
 

@@ -101,6 +101,23 @@ bool has_thread_sanitizer(void) {
     return __tsan_init != NULL;
 }
 
+bool shows_stacks(void) {
+#if defined(BELAY_CTX_GENERIC)
+    return false;
+#else
+    return true;
+#endif
+}
+
+bool shows_names(void) {
+    char place[256];
+    const char *code = (const char *)(uintptr_t)shows_names;
+    bl_inspect_place(code + 1, place, sizeof place); /* reads them, or else */
+    while (!bl_inspect_learn_names(BL_SEC(1))) {}    /* somebody does */
+    bl_inspect_place(code + 1, place, sizeof place);
+    return strstr(place, "shows_names") != NULL;
+}
+
 void *shared_memory(size_t bytes) {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);

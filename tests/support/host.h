@@ -32,6 +32,13 @@ int in_child(int (*fn)(void *arg), void *arg);
 /* Whether this is a build with ThreadSanitizer. */
 bool has_thread_sanitizer(void);
 
+/* Whether the stack of a task that waits can be read in this build. */
+bool shows_stacks(void);
+
+/* Whether functions on a stack have names in this build.  If so they are known
+ * from then on, here and in children, so reports wait for none. */
+bool shows_names(void);
+
 /* Returns zeroed memory that forked children share with their parent. */
 void *shared_memory(size_t bytes);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "support/actor.h"
+#include "support/host.h"
 
 static bl_service_info info_of(const struct actor *actor) {
     bl_service_info info;
@@ -124,6 +125,25 @@ TEST(of_many_who_are_stuck_ten_are_shown_and_the_rest_counted, (t_log)) {
     CHECK_ERR(bl_service_stop(&service), BL_ETIMEDOUT);
     CHECK_EQ(t_log_count(t_log, "  task \""), 10u);
     CHECK_CONTAINS(t_log_text(t_log), "and 6 more tasks"); /* with its own */
+    if (shows_stacks()) {
+        CHECK_CONTAINS(t_log_text(t_log), "[same stack x9]");
+    }
+    bl_event_set(&release);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
+TEST(where_who_is_stuck_waits_is_shown_by_names, (t_log), .tags = "bulky") {
+    bl_event release = BL_EVENT_INIT;
+    SERVICE service = { 0 };
+    if (!shows_stacks() || !shows_names()) t_skip("this build shows no names");
+    REQUIRE_OK(bl_service_init(&service, run_with_children, &release, NULL));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_service_start(&service, &group, NULL));
+    CHECK_ERR(bl_service_stop(&service), BL_ETIMEDOUT);
+    CHECK_CONTAINS(t_log_text(t_log),
+                   "<- wait_without_end svc/test_escalate.c:");
+    CHECK_CONTAINS(t_log_text(t_log),
+                   "<- run_with_children svc/test_escalate.c:");
     bl_event_set(&release);
     CHECK_OK(bl_group_exit(&group, 0));
 }
