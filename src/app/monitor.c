@@ -13,8 +13,10 @@
  *
  * The app's loop prints its tasks itself, between two of them.  If it has not
  * begun to within half a second it is blocked, and the monitor prints: it sends
- * the loop's thread a signal whose handler stays until the printing is over, so
- * that what is read stands still.
+ * the loop's thread a signal whose handler takes down the stack that it has
+ * interrupted, and stays until the printing is over, so that what is read
+ * stands still.  A thread that stands still may have any lock, so whatever is
+ * done meanwhile takes none.
  *
  * Invariant: what both threads use is atomic, or posted; when the process is to
  * end is decided by the monitor alone.
@@ -43,12 +45,16 @@
 #include "base/assert.h"
 
 enum {
-    DUMP_BYTES = 256 * 1024,
-    FREEZE_TRIES = 200
+    DUMP_BYTES = 1024 * 1024,
+    FREEZE_TRIES = 200,
+    FROZEN_FRAMES = 32,
+    FRAME_BYTES = 400
 };
 
 static const bl_ns monitor_echo_window = BL_MS(250);
 static const bl_ns monitor_dump_patience = BL_MS(500);
+static const bl_ns monitor_names_patience = BL_SEC(1);
+static const bl_ns monitor_names_look = BL_MS(5); /* and once more */
 static const bl_ns monitor_end_spare =
     BL_SEC(1); /* for a loop that does its best */
 
@@ -79,6 +85,7 @@ struct bl__monitor {
     _Atomic bl_ns stop_end; /* when the stop is to be over; the app's word */
     bl_ns end_at;           /* when the process is to be over, and how */
     int end_status;
+    bl_ns dump_by;  /* a dump waits for names until then; or BL_FOREVER */
     bl_ns first_at; /* the first signal, and which */
     int first_number;
     char *text; /* for a dump */
@@ -144,10 +151,16 @@ void bl__monitor_expect_stop(bl_app *app, bl_ns when) {
 static atomic_bool monitor_keeps_frozen;
 static atomic_bool monitor_is_frozen;
 
+/* Where it stands; written by the handler before it says that it does. */
+static const void *monitor_frozen_at[FROZEN_FRAMES];
+static size_t monitor_frozen_depth;
+
 /* Everything in it may be called in a signal handler. */
 static void monitor_freeze(int number) {
     int saved = errno;
     (void)number;
+    monitor_frozen_depth =
+        bl_inspect_stack(NULL, monitor_frozen_at, FROZEN_FRAMES);
     atomic_store(&monitor_is_frozen, true);
     while (atomic_load(&monitor_keeps_frozen))
         poll(NULL, 0, 1);
@@ -155,14 +168,31 @@ static void monitor_freeze(int number) {
     errno = saved;
 }
 
+static size_t monitor_put_frozen(char *text, size_t bytes) {
+    size_t at = 0;
+    for (size_t i = 0; i < monitor_frozen_depth; i++) {
+        char place[FRAME_BYTES];
+        bl_inspect_place(monitor_frozen_at[i], place, sizeof place);
+        int length = snprintf(text + at, bytes - at, "  %s %s\n",
+                              i == 0 ? "in" : "<-", place);
+        BL__ASSERT(length > 0 && (size_t)length < bytes - at);
+        at += (size_t)length;
+    }
+    return at;
+}
+
 static void monitor_print(struct bl__monitor *monitor, const char *title) {
-    int head = snprintf(monitor->text, DUMP_BYTES, "%s: %s\n",
-                        monitor->app->name, title);
+    char *text = monitor->text;
+    int head =
+        snprintf(text, DUMP_BYTES, "%s: %s\n", monitor->app->name, title);
     BL__ASSERT(head > 0);
     size_t at = (size_t)head;
-    at += bl_inspect_format(monitor->loop, monitor->text + at, DUMP_BYTES - at);
+    if (atomic_load(&monitor_is_frozen)) {
+        at += monitor_put_frozen(text + at, DUMP_BYTES - at);
+    }
+    at += bl_inspect_format_stacks(monitor->loop, text + at, DUMP_BYTES - at);
     if (at >= DUMP_BYTES) at = DUMP_BYTES - 1;
-    bl__app_write(monitor->text, at);
+    bl__app_write(text, at);
 }
 
 void bl__run_dump(bl_app *app) {
@@ -180,7 +210,7 @@ void bl__run_dump(bl_app *app) {
 /* The loop is blocked: has its thread stand still, and prints its tasks. */
 static void monitor_print_blocked(struct bl__monitor *monitor) {
     struct sigaction action = { .sa_handler = monitor_freeze,
-                                .sa_flags = SA_RESTART };
+                                .sa_flags = SA_RESTART | SA_ONSTACK };
     struct sigaction before;
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGURG, &action, &before) < 0) return;
@@ -198,6 +228,7 @@ static void monitor_print_blocked(struct bl__monitor *monitor) {
 }
 
 static int dump(struct bl__monitor *monitor) {
+    monitor->dump_by = BL_FOREVER;
     atomic_store(&monitor->is_dumped, false);
     atomic_store(&monitor->dump, true);
     monitor_tell_app(monitor);
@@ -221,6 +252,7 @@ static void monitor_expect_end(struct bl__monitor *monitor, bl_ns when,
                                int status) {
     when = bl_ns_add(when, monitor_end_spare);
     if (when >= monitor->end_at) return;
+    bl_inspect_learn_names(0); /* should somebody be stuck */
     monitor->end_at = when;
     monitor->end_status = status;
 }
@@ -251,14 +283,20 @@ static void monitor_hear_stop(struct bl__monitor *monitor, int number) {
     monitor_tell_app(monitor);
 }
 
-static int monitor_hear(struct bl__monitor *monitor, int number) {
+/* What was asked for before is shown by the same dump. */
+static void monitor_expect_dump(struct bl__monitor *monitor) {
+    if (monitor->dump_by != BL_FOREVER) return;
+    monitor->dump_by = bl_ns_add(bl_now(), monitor_names_patience);
+}
+
+static void monitor_hear(struct bl__monitor *monitor, int number) {
     switch (number) {
-    case SIGQUIT: return dump(monitor);
+    case SIGQUIT: monitor_expect_dump(monitor); break;
     case SIGHUP:
         atomic_store(&monitor->hangup, true);
         monitor_tell_app(monitor);
-        return 0;
-    default: monitor_hear_stop(monitor, number); return 0;
+        break;
+    default: monitor_hear_stop(monitor, number);
     }
 }
 
@@ -276,21 +314,40 @@ static bl_ns monitor_left(struct bl__monitor *monitor) {
     return monitor_end_spare;
 }
 
+/*
+ * How long until a dump is due, or to be looked after.  Signals are heard
+ * meanwhile: who presses Ctrl-C does not wait for names.
+ */
+static bl_ns monitor_left_to_dump(const struct bl__monitor *monitor) {
+    if (monitor->dump_by == BL_FOREVER) return BL_FOREVER;
+    if (bl_inspect_learn_names(0) || bl_now() >= monitor->dump_by) return 0;
+    return monitor_names_look;
+}
+
+static int monitor_await(struct bl__monitor *monitor, bl_signals *signals,
+                         bl_ns patience) {
+    bl_signal_event event = { .number = 0 };
+    bl_branch branches[] = { bl_on_event(&monitor->poked),
+                             bl_on_signal(signals, &event),
+                             bl_on_sleep(patience) };
+    int rc = bl_select(branches, 3);
+    if (rc == 0) bl_event_clear(&monitor->poked);
+    if (rc == 1) monitor_hear(monitor, event.number);
+    return rc;
+}
+
 static int monitor_listen(struct bl__monitor *monitor, bl_signals *signals) {
     while (!atomic_load(&monitor->is_over)) {
-        bl_signal_event event = { .number = 0 };
         bl_ns left = monitor_left(monitor);
         if (left <= 0) {
             monitor_print_blocked(monitor);
             bl__monitor_exit(monitor->app, monitor->end_status,
                              monitor->first_at);
         }
-        bl_branch branches[] = { bl_on_event(&monitor->poked),
-                                 bl_on_signal(signals, &event),
-                                 bl_on_sleep(left) };
-        int rc = bl_select(branches, 3);
-        if (rc == 0) bl_event_clear(&monitor->poked);
-        if (rc == 1) rc = monitor_hear(monitor, event.number);
+        bl_ns left_to_dump = monitor_left_to_dump(monitor);
+        if (left_to_dump < left) left = left_to_dump;
+        int rc =
+            left > 0 ? monitor_await(monitor, signals, left) : dump(monitor);
         if (rc < 0) return rc;
     }
     return 0;
@@ -403,6 +460,7 @@ int bl__monitor_open(bl_app *app) {
     monitor->first_at = bl_now_real(); /* unless a signal comes */
     atomic_store(&monitor->stop_end, BL_FOREVER);
     monitor->end_at = BL_FOREVER;
+    monitor->dump_by = BL_FOREVER;
     bl_event_init(&monitor->poked);
     sem_init(&monitor->opened, 0, 0);
     int rc = BL_ENOMEM;

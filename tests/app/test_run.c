@@ -270,23 +270,45 @@ TEST(after_the_second_one_two_seconds_are_left, (number), .no_loop = true) {
     CHECK_CONTAINS(d.text, "forced exit");
 }
 
-static int blocks(bl_service *self, void *arg) {
-    (void)arg;
-    int rc = bl_service_ready(self, NULL);
-    if (rc < 0) return rc;
+static void block(void) {
     dprintf(STDERR_FILENO, "blocked\n");
     for (;;)
         pause_ms(1000);
 }
 
-static int perform_blocked(void *arg) {
+static int blocks(bl_service *self, void *arg) {
+    (void)arg;
+    int rc = bl_service_ready(self, NULL);
+    if (rc == 0) block();
+    return rc;
+}
+
+static int spins(bl_service *self, void *arg) {
+    volatile bool goes_on = true;
+    (void)arg;
+    int rc = bl_service_ready(self, NULL);
+    if (rc < 0) return rc;
+    dprintf(STDERR_FILENO, "blocked\n");
+    while (goes_on) {}
+    return 0;
+}
+
+static int perform_body(bl_service_fn *body, const bl_app_options *given) {
     bl_app_options options = { .size = sizeof options };
-    if (arg != NULL) options = *(bl_app_options *)arg;
+    if (given != NULL) options = *given;
     bl_app *app = bl_app_new(&options);
-    bl_app_add(app, "blocker", blocks, NULL, NULL);
+    bl_app_add(app, "blocker", body, NULL, NULL);
     int status = bl_app_run(app);
     bl_app_free(app);
     return status;
+}
+
+static int perform_blocked(void *arg) {
+    return perform_body(blocks, arg);
+}
+
+static int perform_spinning(void *arg) {
+    return perform_body(spins, arg);
 }
 
 TEST(a_third_one_ends_even_a_blocked_loop, (number), .no_loop = true) {
@@ -304,12 +326,14 @@ TEST(a_third_one_ends_even_a_blocked_loop, (number), .no_loop = true) {
 TEST(a_blocked_loop_ends_at_the_deadline, .no_loop = true) {
     bl_app_options options = { .size = sizeof options,
                                .stop_deadline = MS(100) };
+    bool has_names = shows_names(); /* and so knows them already */
     struct daemon d;
     launch(&d, perform_blocked, &options);
     await(&d, "blocked");
     CHECK_EQ(end_by(&d, SIGTERM), 124);
     CHECK_CONTAINS(d.text, "its loop is blocked by the task that is running");
     CHECK_CONTAINS(d.text, "forced exit 124");
+    if (has_names) CHECK_CONTAINS(d.text, "block app/test_run.c:");
 }
 
 /* ---- exit codes ---------------------------------------------------------- */
@@ -520,6 +544,7 @@ TEST(a_hangup_during_the_stop_is_ignored, .no_loop = true) {
 
 TEST(quit_prints_the_tasks_and_goes_on, .no_loop = true) {
     struct play play = { .db = { .name = "db" } };
+    bool has_names = shows_names(); /* and so knows them already */
     struct daemon d;
     launch(&d, perform, &play);
     await(&d, "app is ready after ");
@@ -527,6 +552,9 @@ TEST(quit_prints_the_tasks_and_goes_on, .no_loop = true) {
     await(&d, "app up ready 2/2 ready");
     await(&d, "app: its tasks");
     await(&d, "db #");
+    if (shows_stacks() && has_names) {
+        await(&d, "<- part_run support/cast.c:"); /* with their stacks */
+    }
     kill(d.pid, SIGQUIT); /* and again */
     CHECK_EQ(end_by(&d, SIGTERM), 0);
 }
@@ -540,15 +568,26 @@ TEST(quit_while_it_stops_does_no_harm, .no_loop = true) {
     CHECK_EQ(end(&d), 0);
 }
 
-TEST(quit_prints_the_tasks_of_a_blocked_loop, .no_loop = true) {
+/* `frame` is one of the task that blocks the loop. */
+static void expect_quit_to_show(daemon_fn *fn, const char *frame) {
+    bool has_names = shows_names(); /* and so knows them already */
     struct daemon d;
-    launch(&d, perform_blocked, NULL);
+    launch(&d, fn, NULL);
     await(&d, "blocked\n");
     kill(d.pid, SIGQUIT);
     await(&d, "its loop is blocked by the task that is running");
     await(&d, "blocker #");
     CHECK_CONTAINS(d.text, "running");
+    if (has_names) CHECK_CONTAINS(d.text, frame);
     CHECK_EQ(end_by(&d, SIGKILL), -SIGKILL);
+}
+
+TEST(quit_prints_the_tasks_of_a_blocked_loop, .no_loop = true) {
+    expect_quit_to_show(perform_blocked, "block app/test_run.c:");
+}
+
+TEST(quit_prints_where_a_loop_spins, .no_loop = true) {
+    expect_quit_to_show(perform_spinning, "in spins app/test_run.c:");
 }
 
 /* ---- the service manager ------------------------------------------------- */
