@@ -46,6 +46,8 @@
 
 enum {
     DUMP_BYTES = 1024 * 1024,
+    REPORT_SECONDS_MAX = 5,
+    LOG_SECONDS_MAX = 2,
     FREEZE_TRIES = 200,
     FROZEN_FRAMES = 32,
     FRAME_BYTES = 400
@@ -93,7 +95,31 @@ struct bl__monitor {
 
 /* ---- the end of the process ---------------------------------------------- */
 
+static volatile sig_atomic_t monitor_last_status;
+
+static void monitor_on_alarm(int number) {
+    (void)number;
+    _exit(monitor_last_status);
+}
+
+/*
+ * What is still to be said needs others, such as the program's log, which may
+ * want a lock that the blocked thread has.  So it has a moment, and no more.
+ */
+static void monitor_limit_end(int status, unsigned seconds) {
+    struct sigaction action = { .sa_handler = monitor_on_alarm };
+    sigset_t alarms;
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    monitor_last_status = status;
+    sigaction(SIGALRM, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+    alarm(seconds);
+}
+
 void bl__monitor_exit(bl_app *app, int status, bl_ns began) {
+    monitor_limit_end(status, LOG_SECONDS_MAX);
     bl__app_log(app, "forced exit %d after %.1f s", status,
                 (double)(bl_now_real() - began) / 1e9);
     if (status == 128 + SIGINT) {
@@ -340,6 +366,7 @@ static int monitor_listen(struct bl__monitor *monitor, bl_signals *signals) {
     while (!atomic_load(&monitor->is_over)) {
         bl_ns left = monitor_left(monitor);
         if (left <= 0) {
+            monitor_limit_end(monitor->end_status, REPORT_SECONDS_MAX);
             monitor_print_blocked(monitor);
             bl__monitor_exit(monitor->app, monitor->end_status,
                              monitor->first_at);

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,6 +335,39 @@ TEST(a_blocked_loop_ends_at_the_deadline, .no_loop = true) {
     CHECK_CONTAINS(d.text, "its loop is blocked by the task that is running");
     CHECK_CONTAINS(d.text, "forced exit 124");
     if (has_names) CHECK_CONTAINS(d.text, "block app/test_run.c:");
+}
+
+/* A log whose lock the blocked task has. */
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void log_under_lock(const char *line, void *context) {
+    (void)context;
+    pthread_mutex_lock(&log_lock);
+    dprintf(STDERR_FILENO, "%s\n", line);
+    pthread_mutex_unlock(&log_lock);
+}
+
+static int blocks_the_log(bl_service *self, void *arg) {
+    (void)arg;
+    int rc = bl_service_ready(self, NULL);
+    pthread_mutex_lock(&log_lock);
+    if (rc == 0) block();
+    return rc;
+}
+
+static int perform_blocked_log(void *arg) {
+    return perform_body(blocks_the_log, arg);
+}
+
+TEST(a_log_that_is_blocked_does_not_keep_it_from_ending, .no_loop = true) {
+    bl_app_options options = { .size = sizeof options,
+                               .stop_deadline = MS(100),
+                               .log = log_under_lock };
+    struct daemon d;
+    launch(&d, perform_blocked_log, &options);
+    await(&d, "blocked");
+    CHECK_EQ(end_by(&d, SIGTERM), 124);
+    CHECK_CONTAINS(d.text, "its loop is blocked by the task that is running");
 }
 
 /* ---- exit codes ---------------------------------------------------------- */
