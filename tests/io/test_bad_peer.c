@@ -217,7 +217,7 @@ static int drip(void *arg) {
     bl_stream *stream = arg;
     for (size_t i = 0; i < MESSAGE_BYTES; i++) {
         int rc = bl_sleep(SEC(1));
-        if (rc == 0) rc = bl_stream_write_all(stream, MESSAGE + i, 1, NULL);
+        if (rc == 0) rc = bl_stream_write_all(stream, &MESSAGE[i], 1, NULL);
         if (rc < 0) return rc;
     }
     return 0;
@@ -290,7 +290,7 @@ TEST(a_reset_after_each_byte_is_told, (take)) {
     for (size_t sent = 1; sent < MESSAGE_BYTES; sent++) {
         bl_stream *ends[2];
         struct taker taker;
-        size_t done;
+        size_t done = 0;
         T_INFO("after %zu bytes", sent);
         REQUIRE_OK(bl_mem_pair(sent, ends));
         taker_init(&taker, ends[0]);
