@@ -324,6 +324,11 @@ static ssize_t shim_recv(int socket, struct bl__shim_report *report,
 bool bl__shim_read_report(const struct bl__shim *shim,
                           struct bl__shim_report *report) {
     ssize_t count = shim_recv(shim->socket, report, MSG_DONTWAIT);
+    /* It has ended without having read an order: that is said once, before
+     * what it has sent. */
+    if (count < 0 && errno == ECONNRESET) {
+        count = shim_recv(shim->socket, report, MSG_DONTWAIT);
+    }
     return count == (ssize_t)sizeof *report;
 }
 
