@@ -3,7 +3,7 @@
  * tests/http/test_send.c - bodies, and servers that answer before they have
  *                          got all
  *
- *     Legs: sweep, valgrind
+ *     Legs: sweep valgrind
  *
  * A *desk* is such a server, at the other end of a stream in memory: it reads
  * a head and so much of the body, answers, and then reads on or does not.
@@ -401,7 +401,7 @@ TEST(a_welcome_between_pieces_changes_nothing, .tags = "order") {
     CHECK_EQ(desk.got, 3 * 9u + 5); /* three chunks, and the last */
 }
 
-TEST(an_early_redirect_is_followed_by_receiving, .tags = "order") {
+TEST(an_early_redirect_is_followed_by_receiving, .tags = "order rigid") {
     struct desk desk = { .answer = "HTTP/1.1 303 See Other\r\n"
                                    "Location: /done\r\n"
                                    "Content-Length: 0\r\n\r\n",
@@ -432,7 +432,7 @@ TEST(without_memory_for_a_listener_no_piece_is_sent, .sweep = T_OOM) {
 
 /* ---- redirects ----------------------------------------------------------- */
 
-TEST(a_body_that_was_refused_is_sent_where_it_is_wanted) {
+TEST(a_body_that_was_refused_is_sent_where_it_is_wanted, .tags = "rigid") {
     struct desk desk = { .answer = "HTTP/1.1 307 There\r\n"
                                    "Location: http://b/p\r\n"
                                    "Content-Length: 0\r\n\r\n",
@@ -456,7 +456,7 @@ TEST(a_body_that_was_refused_is_sent_where_it_is_wanted) {
 
 /* ---- sources ------------------------------------------------------------- */
 
-TEST(a_source_that_gives_nothing_does_not_hold_a_refusal_up) {
+TEST(a_source_that_gives_nothing_does_not_hold_a_refusal_up, .tags = "rigid") {
     struct desk desk = { .answer = REFUSAL };
     bl_stream *ends[2];
     bl_http_client *client;
@@ -482,7 +482,7 @@ TEST(a_source_that_gives_nothing_does_not_hold_a_refusal_up) {
 }
 
 /* A reset of the source is not one of the connection. */
-TEST(a_source_that_breaks_is_told_at_once) {
+TEST(a_source_that_breaks_is_told_at_once, .tags = "rigid") {
     struct desk desk = { .answer = REFUSAL, .reads_first = BODY_BYTES };
     int fds[2];
     bl_http_client *client;
@@ -522,7 +522,7 @@ static int site_run(void *arg) {
     return bl_http_serve(site->listener, site_answer, &options);
 }
 
-TEST(over_tcp_a_refusal_is_heard_as_well, (way)) {
+TEST(over_tcp_a_refusal_is_heard_as_well, (way), .tags = "rigid") {
     struct site site = { .listener = NULL };
     struct outcome outcome = { .rc = 1 };
     bl_addr address = loopback();

@@ -6,7 +6,7 @@
  * kernel` runs it in a virtual machine.  The tests of streams and handshakes
  * have the kernel as one of their carriers, too.
  *
- *     Legs: sweep kernel
+ *     Legs: kernel
  */
 #include <belay/test.h>
 
