@@ -11,7 +11,7 @@
 
 #include "sys/spawn.h"
 
-/* The system tells of what a peer has not read before it gives what is there. */
+/* What a peer has not read is told of before what it has sent is given. */
 TEST(a_report_is_read_though_an_order_was_not) {
     int ends[2];
     struct bl__shim_report sent = { .kind = BL__SHIM_EXITED, .pid = 7 };
