@@ -64,6 +64,10 @@ bl_ssize bl_unix_send_fds(bl_stream *stream, const void *data, size_t bytes,
  * Errors:
  *   BL_EINVAL     an argument is NULL, bytes is 0, *count is 0 or more than
  *                 BL_UNIX_FDS_MAX, or the stream is not a local socket
+ *   BL_EMFILE     the process could not take all the descriptors that came,
+ *                 as none was left, or a security module forbade one; all of
+ *                 them are closed, and the bytes that they came with are lost.
+ *                 The next call reads what was sent after those
  *   BL_ECANCELED  an enclosing scope was cancelled; nothing was read
  *
  * Any other code is one of bl_stream_read's.

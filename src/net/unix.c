@@ -7,6 +7,10 @@
  * moved anything has passed them.  Receiving never leaves any behind: there is
  * room for as many as the kernel passes at once, and what the caller has no
  * room for is closed.
+ *
+ * The kernel installs what it can and drops the others, of which it tells by a
+ * flag and not how many they were.  Some of a set are of no use to anybody who
+ * does not know which, so then none is handed out.
  */
 #include <belay/error.h>
 #include <belay/loop.h>
@@ -22,7 +26,12 @@
 #include "sys/seam.h"
 
 enum {
-    UNIX_KERNEL_FDS_MAX = 253 /* SCM_MAX_FD */
+    UNIX_KERNEL_FDS_MAX = 253, /* SCM_MAX_FD */
+
+    /* Credentials come in front of them, if the owner of the descriptor has
+     * asked the kernel for any. */
+    UNIX_CONTROL_BYTES = CMSG_SPACE(UNIX_KERNEL_FDS_MAX * sizeof(int)) +
+                         CMSG_SPACE(sizeof(struct ucred))
 };
 
 static int unix_error(void) {
@@ -95,8 +104,8 @@ bl_ssize bl_unix_send_fds(bl_stream *stream, const void *data, size_t bytes,
 /* ---- receiving --------------------------------------------------------- */
 
 /* Gives the caller what there is room for, and closes the rest. */
-static void unix_hand_out(const struct cmsghdr *header, int *fds, size_t room,
-                          size_t *count) {
+static void unix_take(const struct cmsghdr *header, int *fds, size_t room,
+                      size_t *count) {
     size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < passed; i++) {
         int fd;
@@ -110,11 +119,23 @@ static void unix_hand_out(const struct cmsghdr *header, int *fds, size_t room,
     }
 }
 
+/* Does so with all that came.  Returns how many there were. */
+static size_t unix_take_all(struct msghdr *message, int *fds, size_t room) {
+    size_t count = 0;
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    for (; header != NULL; header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET) continue;
+        if (header->cmsg_type != SCM_RIGHTS) continue;
+        unix_take(header, fds, room, &count);
+    }
+    return count;
+}
+
 static bl_ssize unix_try_recv(bl_stream *stream, void *buffer, size_t bytes,
                               int *fds, size_t room, size_t *count) {
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(UNIX_KERNEL_FDS_MAX * sizeof(int))];
+        char bytes[UNIX_CONTROL_BYTES];
     } control;
     struct iovec part = { .iov_base = buffer, .iov_len = bytes };
     struct msghdr message = {
@@ -132,13 +153,12 @@ static bl_ssize unix_try_recv(bl_stream *stream, void *buffer, size_t bytes,
     } while (moved < 0 && errno == EINTR);
     if (moved < 0) return unix_error();
 
-    *count = 0;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    for (; header != NULL; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != SOL_SOCKET) continue;
-        if (header->cmsg_type != SCM_RIGHTS) continue;
-        unix_hand_out(header, fds, room, count);
+    if ((message.msg_flags & MSG_CTRUNC) != 0) {
+        unix_take_all(&message, NULL, 0);
+        return BL_ERR(BL_EMFILE,
+                      "descriptors came that the process could not take");
     }
+    *count = unix_take_all(&message, fds, room);
     return moved;
 }
 

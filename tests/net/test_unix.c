@@ -206,6 +206,81 @@ TEST(without_a_descriptor_left_no_pair_is_made) {
     bl_stream_abort(first[1]);
 }
 
+/* The kernel installs those for which there is room in the process, and says no
+ * more than that there were others. */
+TEST(without_room_for_all_descriptors_none_is_handed_over) {
+    for (int spare = 0; spare < 2; spare++) {
+        bl_stream *ends[2];
+        int files[2] = { plain_file(), plain_file() };
+        int got[2] = { -1, -1 };
+        size_t count = 2;
+        char bytes[4];
+        REQUIRE_OK(bl_unix_pair(ends));
+        CHECK_EQ(bl_unix_send_fds(ends[0], "lost", 4, files, 2), 4);
+        limit_descriptors(spare);
+        bl_ssize rc = bl_unix_recv_fds(ends[1], bytes, 4, got, &count);
+        int next = dup(0); /* where the one was that is closed again */
+        unlimit_descriptors();
+        CHECK_ERR(rc, BL_EMFILE);
+        CHECK_EQ(count, 2); /* as it was */
+        CHECK_EQ(got[0], -1);
+        CHECK_EQ(next >= 0, spare > 0);
+        if (next >= 0) close(next);
+        /* The stream goes on with what was sent next. */
+        CHECK_EQ(bl_unix_send_fds(ends[0], "next", 4, files, 2), 4);
+        CHECK_EQ(bl_unix_recv_fds(ends[1], bytes, 4, got, &count), 4);
+        CHECK_MEM(bytes, 4, "next", 4);
+        REQUIRE_EQ(count, 2);
+        for (int i = 0; i < 2; i++) {
+            close(got[i]);
+            close(files[i]);
+            bl_stream_abort(ends[i]);
+        }
+    }
+}
+
+/* They come first, in the room for what comes along. */
+TEST(credentials_that_come_along_take_no_room_from_descriptors) {
+    enum {
+        MANY = 253 /* as many as the kernel passes at once */
+    };
+    int fds[2];
+    int on = 1;
+    int got[1];
+    size_t count = 1;
+    char byte = 0;
+    bl_stream *stream;
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(MANY * sizeof(int))];
+    } control;
+    struct iovec part = { .iov_base = &byte, .iov_len = 1 };
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof control };
+    REQUIRE_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    REQUIRE_EQ(
+        setsockopt(fds[0], SOL_SOCKET, SO_PASSCRED, &on, (socklen_t)sizeof on),
+        0);
+    REQUIRE_OK(bl_stream_take_fd(fds[0], &stream));
+    control.header = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET,
+        .cmsg_type = SCM_RIGHTS,
+        .cmsg_len = CMSG_LEN(MANY * sizeof(int)),
+    };
+    for (size_t i = 0; i < MANY; i++)
+        memcpy(CMSG_DATA(&control.header) + i * sizeof(int), &fds[1],
+               sizeof(int));
+    REQUIRE_EQ(sendmsg(fds[1], &message, 0), 1);
+    CHECK_EQ(bl_unix_recv_fds(stream, &byte, 1, got, &count), 1);
+    CHECK_EQ(count, MANY);
+    CHECK(is_open(got[0]));
+    close(got[0]);
+    close(fds[1]);
+    bl_stream_abort(stream);
+}
+
 TEST(in_a_cancelled_scope_or_without_memory_nothing_is_passed) {
     bl_stream *ends[2];
     bl_stream *others[2] = { NULL, NULL };
