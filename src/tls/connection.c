@@ -109,6 +109,8 @@ static int flush_task(void *arg) {
     return 0;
 }
 
+/* The child never fails, so there is one error at most: that of the read, which
+ * goes up as it is and not as one of a group. */
 static int fill_while_flushing(struct bl__tls *tls) {
     bl_group group;
     int rc = bl_group_enter(&group);
@@ -116,7 +118,8 @@ static int fill_while_flushing(struct bl__tls *tls) {
     rc = bl_spawn(&group, flush_task, tls);
     if (rc == 0) rc = fill_plain(tls);
     bl_group_cancel(&group);
-    return bl_group_exit(&group, rc);
+    int left = bl_group_exit(&group, rc == BL_ECANCELED ? rc : 0);
+    return rc == 0 || rc == BL_ECANCELED ? left : rc;
 }
 
 static bl_ssize try_below(struct bl__tls *tls, void *room, size_t bytes) {

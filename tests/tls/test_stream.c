@@ -470,6 +470,29 @@ TEST(a_reader_that_waits_already_takes_over, .tags = "rigid") {
     pair_abort(&pair);
 }
 
+/* It has a child that sends meanwhile, in a group.  Usually the reader is first,
+ * and hears of the reset; who comes second hears of the end. */
+TEST(a_reader_that_sends_too_fails_with_its_own_error, .tags = "rigid order") {
+    struct tls_pair pair;
+    char bytes[8];
+    pair_open(&pair, OVER_TCP);
+    struct stream_op reads = { .stream = pair.client.stream,
+                               .bytes = bytes,
+                               .count = 8 };
+    BL_GROUP_SCOPED(group);
+    fill(bl_stream_fd(pair.ends[0]));
+    write_and_cancel(&pair);
+    REQUIRE_OK(bl_spawn(&group, stream_op_read, &reads));
+    t_settle();
+    CHECK(!reads.has_ended);
+    close_by_reset(bl_stream_fd(pair.ends[1]));
+    bl_stream_abort(pair.server.stream);
+    pair.server.stream = NULL;
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(reads.result, BL_ECONNRESET);
+    pair_abort(&pair);
+}
+
 /* ---- keys -------------------------------------------------------------- */
 
 static int write_with_new_keys(void *arg) {
