@@ -470,7 +470,7 @@ TEST(a_reader_that_waits_already_takes_over, .tags = "rigid") {
     pair_abort(&pair);
 }
 
-/* It has a child that sends meanwhile, in a group.  Usually the reader is first,
+/* It has a child that sends meanwhile, in a group.  Usually the reader is first
  * and hears of the reset; who comes second hears of the end. */
 TEST(a_reader_that_sends_too_fails_with_its_own_error, .tags = "rigid order") {
     struct tls_pair pair;
