@@ -247,6 +247,8 @@ int bl_listener_take_fd_with(int fd, const bl_listen_options *options,
  *   BL_EINVAL     listener or stream is NULL
  *   BL_ENOLOOP    no loop runs on this thread
  *   BL_ENOTASK    called from a loop callback
+ *
+ * Any other code is the system's, such as BL_EPERM where a firewall forbids it.
  */
 BL_MAY_WAIT
 int bl_listener_accept(bl_listener *listener, bl_stream **stream,
@@ -267,6 +269,8 @@ int bl_listener_accept(bl_listener *listener, bl_stream **stream,
  *   BL_EINVAL   listener or stream is NULL
  *   BL_ETHREAD  the listener belongs to another loop
  *   BL_ENOLOOP  no loop runs on this thread
+ *
+ * Any other code is the system's, likewise.
  */
 BL_MAY_FAIL
 int bl_listener_try_accept(bl_listener *listener, bl_stream **stream,

@@ -30,6 +30,7 @@ PARAM(struct bug, bug,
         "read: short" },
       { "leaks_a_stream", "LEAK: 1 watches left in the loop",
         "accept: EMFILE" },
+      { "knows_one_lack", "CHECK_ALWAYS(rc == BL_EMFILE)", "accept: ENFILE" },
       { "never_gives_up", "LOOP: something was injected", "socket: EMFILE" });
 
 TEST(the_sweep_finds_what_a_quiet_machine_hides, (driver, bug),

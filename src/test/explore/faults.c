@@ -25,7 +25,7 @@
 #include "test/record.h"
 
 enum {
-    WAYS_MAX = 6,
+    WAYS_MAX = 9,
     IS_SHORT = -1 /* among errors: it works, but moves one byte only */
 };
 
@@ -62,7 +62,11 @@ static const struct {
                          { EAGAIN, ANY },
                          { ECONNABORTED, ANY },
                          { EMFILE, ANY },
-                         { ENOBUFS, ANY } } },
+                         { ENFILE, ANY },
+                         { ENOBUFS, ANY },
+                         { ENOMEM, ANY },
+                         { EPERM, ANY },
+                         { EPROTO, ANY } } },
     [BL_IO_CONNECT] = { "connect",
                         { { EINTR, ANY },
                           { ECONNREFUSED, ANY },

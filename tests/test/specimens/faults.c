@@ -77,6 +77,16 @@ TEST(leaks_a_stream, (server), .tags = "bug") {
     bl_stream_abort(stream);
 }
 
+/* Takes no descriptor left in the process for all that may be lacking. */
+TEST(knows_one_lack, (server), .tags = "bug") {
+    bl_stream *streams[2] = { NULL, NULL };
+    if (bl_tcp_connect(&server.address, &streams[0]) < 0) return;
+    int rc = bl_listener_accept(server.listener, &streams[1], NULL);
+    bl_stream_abort(streams[0]);
+    bl_stream_abort(streams[1]);
+    if (rc < 0) CHECK_ALWAYS(rc == BL_EMFILE);
+}
+
 /* Tries again for ever, whatever the error says. */
 TEST(never_gives_up, (server), .tags = "bug") {
     bl_stream *stream = NULL;
