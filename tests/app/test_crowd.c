@@ -88,7 +88,7 @@ static long memory_peak(void) {
 
 /* A wake-up for nothing, as hard mode makes them, has a handler read. */
 TEST(a_crowd_of_idle_connections_ends_at_once_and_takes_no_memory,
-     .tags = "slow order") {
+     .tags = "order") {
     static struct hall hall;
     bl_app_options options = { .size = sizeof options,
                                .log = on_line,

@@ -204,7 +204,7 @@ TEST(an_answer_may_take_its_time, (server)) {
     bl_dns_close(dns);
 }
 
-TEST(a_lost_question_is_asked_again, (server)) {
+TEST(a_lost_question_is_asked_again, (server), .tags = "bulky") {
     bl_dns *dns = impatient_dns_for(server, 8);
     server->drops = 1;
     CHECK_STR(v4_of(dns, "one.test"), "192.0.2.1:80");
@@ -218,7 +218,7 @@ TEST(a_forged_answer_is_passed_over, (server)) {
     bl_dns_close(dns);
 }
 
-TEST(the_next_server_is_asked_when_one_fails, (server)) {
+TEST(the_next_server_is_asked_when_one_fails, (server), .tags = "bulky") {
     struct zone bad[] = {
         { "one.test", ZONE_RCODE, NULL, 2, NULL },
         { "many.test", ZONE_SILENCE, NULL, 0, NULL },

@@ -379,7 +379,8 @@ static int reads_in_place(void *arg) {
     return 0;
 }
 
-TEST(many_may_read_at_offsets_at_the_same_time, (t_tmpdir), .tags = "large") {
+TEST(many_may_read_at_offsets_at_the_same_time, (t_tmpdir),
+     .tags = "bulky large") {
     struct reader readers[32];
     bl_file *file = read_write(t_tmpdir);
     for (int i = 0; i < 32; i++) {

@@ -213,8 +213,8 @@ static void save(bl_driver_kind driver, struct saving *saving) {
     CHECK_OK(run_elsewhere(saves, saving, &options));
 }
 
-TEST(a_failure_at_any_step_leaves_the_old_or_the_new_alone,
-     (t_tmpdir, driver)) {
+TEST(a_failure_at_any_step_leaves_the_old_or_the_new_alone, (t_tmpdir, driver),
+     .tags = "bulky") {
     struct saving saving;
     strcpy(saving.path, below(t_tmpdir, "file"));
     steps.failing = -1;

@@ -154,7 +154,7 @@ TEST(much_data_goes_past_the_buffer) {
     post_close(&post);
 }
 
-TEST(a_pinned_head_stays_where_it_is, (at_once)) {
+TEST(a_pinned_head_stays_where_it_is, (at_once), .tags = "bulky") {
     struct post post;
     char all[2000];
     post_open(&post, BL__HTTP_CHUNKED, -1, at_once);

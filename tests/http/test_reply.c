@@ -235,7 +235,7 @@ static int write_many(bl_http_exchange *exchange, void *arg) {
     return rc;
 }
 
-TEST(many_bits_come_whole) {
+TEST(many_bits_come_whole, .tags = "bulky") {
     const char *said = talk_once(&a_talk, write_many, GET);
     size_t chunks = 0;
     const char *at = said;

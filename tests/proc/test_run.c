@@ -106,7 +106,7 @@ static char *run_with_much(const char *command, bl_process_result *result) {
 }
 
 /* Both pipes of the program are full, and so is its input. */
-TEST(no_pipe_that_is_full_stops_it, REAL) {
+TEST(no_pipe_that_is_full_stops_it, REAL, .tags = "bulky") {
     bl_process_result result;
     char *input = run_with_much("tee /dev/stderr", &result);
     CHECK_EQ(result.out_bytes, (size_t)MUCH);

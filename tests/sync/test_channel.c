@@ -643,7 +643,7 @@ TEST(no_item_of_four_loops_is_lost_or_doubled, (capacity),
 }
 
 TEST(a_shutdown_amid_four_loops_loses_no_item, (capacity),
-     .clock = T_CLOCK_REAL) {
+     .clock = T_CLOCK_REAL, .tags = "bulky") {
     for (int i = 1; i <= 20; i++)
         check_fair(capacity, i * 50);
 }

@@ -67,7 +67,7 @@ TEST(after_128_calls_that_did_not_wait_the_others_run, .tags = "order") {
     bench_end(&bench);
 }
 
-TEST(ten_budgets_are_ten_turns_for_the_others, .tags = "order") {
+TEST(ten_budgets_are_ten_turns_for_the_others, .tags = "bulky order") {
     struct bench bench;
     bench_begin(&bench);
     for (int i = 0; i < 10 * BUDGET; i++) {
