@@ -194,6 +194,7 @@ TEST(what_was_written_leads_to_a_get) {
                                      .is_written = true };
     bl_http_client *client;
     bl_http_call *call;
+    char text[8] = "";
     wires = (struct wires){ 0 };
     wires_offer(&wires, t_peer(&group, steps));
     REQUIRE_OK(bl_http_client_open(&options, &client));
@@ -202,6 +203,7 @@ TEST(what_was_written_leads_to_a_get) {
     CHECK_EQ(bl_http_call_receive(call), 200);
     CHECK_STR(bl_http_call_url(call)->text, "http://a/n");
     CHECK_EQ(bl_http_client_stats_of(client).redirected, 1u);
+    CHECK_EQ(bl_http_body_read_all(bl_http_call_body(call), text, 8), 2);
     bl_http_call_close(call);
     bl_http_client_close(client);
     wires_done(&wires);
@@ -337,7 +339,7 @@ TEST(a_large_redirect_costs_its_connection_and_nothing_else) {
     static const bl_test_step first[] = {
         T_EXPECT("GET / HTTP/1.1\r\nHost: a\r\n" ENCODING "\r\n"),
         T_SEND("HTTP/1.1 302 Found\r\nLocation: /x\r\n"
-               "Content-Length: 100000000\r\n\r\nmuch"),
+               "Content-Length: 100000000\r\n\r\n"),
         T_EXPECT_END(),
     };
     static const bl_test_step second[] = {
