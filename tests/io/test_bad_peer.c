@@ -15,6 +15,7 @@
 
 #include "support/kids.h"
 #include "support/sockets.h"
+#include "support/streams.h"
 
 enum carrier {
     MEMORY,
@@ -199,6 +200,12 @@ static void taker_init(struct taker *taker, bl_stream *stream) {
     REQUIRE_OK(bl_reader_init(&taker->reader, stream, NULL, MESSAGE_BYTES));
 }
 
+static void taker_done(struct taker *taker) {
+    bl_reader_done(&taker->reader);
+}
+
+#define TAKER(name) struct taker name BL__CLEANUP(taker_done) = { 0 }
+
 /* Takes what has come and no call has given away yet. */
 static void take_rest(struct taker *taker) {
     while (taker->count < MESSAGE_BYTES) {
@@ -224,8 +231,8 @@ static int drip(void *arg) {
 }
 
 TEST(a_byte_a_second_is_taken_until_the_deadline_and_after, (carrier, take)) {
-    bl_stream *ends[2];
-    struct taker taker;
+    ENDS(ends);
+    TAKER(taker);
     open_ends(carrier, ends);
     taker_init(&taker, ends[0]);
     BL_GROUP_SCOPED(group);
@@ -240,14 +247,11 @@ TEST(a_byte_a_second_is_taken_until_the_deadline_and_after, (carrier, take)) {
     CHECK_OK(bl_group_exit(&group, 0));
     take_rest(&taker);
     CHECK_MEM(taker.got, taker.count, MESSAGE, MESSAGE_BYTES);
-    bl_reader_done(&taker.reader);
-    bl_stream_abort(ends[0]);
-    bl_stream_abort(ends[1]);
 }
 
 TEST(a_byte_a_second_is_a_message_after_a_while, (carrier, take)) {
-    bl_stream *ends[2];
-    struct taker taker;
+    ENDS(ends);
+    TAKER(taker);
     open_ends(carrier, ends);
     taker_init(&taker, ends[0]);
     BL_GROUP_SCOPED(group);
@@ -257,30 +261,25 @@ TEST(a_byte_a_second_is_a_message_after_a_while, (carrier, take)) {
     }
     CHECK_MEM(taker.got, taker.count, MESSAGE, MESSAGE_BYTES);
     CHECK_OK(bl_group_exit(&group, 0));
-    bl_reader_done(&taker.reader);
-    bl_stream_abort(ends[0]);
-    bl_stream_abort(ends[1]);
 }
 
 /* ---- an end at each byte ------------------------------------------------- */
 
 TEST(an_end_after_each_byte_is_told, (carrier, take)) {
     for (size_t sent = 0; sent <= MESSAGE_BYTES; sent++) {
-        bl_stream *ends[2];
-        struct taker taker;
+        ENDS(ends);
+        TAKER(taker);
         bool is_code = sent > 0 || takes[take].is_cut_off_at_once;
         int expected = is_code ? takes[take].cut_off : AT_END;
         T_INFO("after %zu bytes", sent);
         open_ends(carrier, ends);
         taker_init(&taker, ends[0]);
         CHECK_OK(bl_stream_write_all(ends[1], MESSAGE, sent, NULL));
-        CHECK_OK(bl_stream_close(ends[1]));
+        CHECK_OK(stream_close(&ends[1]));
         CHECK_EQ(takes[take].take(&taker),
                  sent == MESSAGE_BYTES ? 0 : expected);
         take_rest(&taker);
         CHECK_MEM(taker.got, taker.count, MESSAGE, sent);
-        bl_reader_done(&taker.reader);
-        bl_stream_abort(ends[0]);
     }
 }
 
@@ -288,8 +287,8 @@ TEST(an_end_after_each_byte_is_told, (carrier, take)) {
  * pipe have no resets. */
 TEST(a_reset_after_each_byte_is_told, (take)) {
     for (size_t sent = 1; sent < MESSAGE_BYTES; sent++) {
-        bl_stream *ends[2];
-        struct taker taker;
+        ENDS(ends);
+        TAKER(taker);
         size_t done = 0;
         T_INFO("after %zu bytes", sent);
         REQUIRE_OK(bl_mem_pair(sent, ends));
@@ -299,12 +298,10 @@ TEST(a_reset_after_each_byte_is_told, (take)) {
                               SEC(1)),
                   BL_ETIMEDOUT);
         CHECK_EQ(done, sent);
-        bl_stream_abort(ends[1]);
+        stream_abort(&ends[1]);
         CHECK_ERR(takes[take].take(&taker), BL_ECONNRESET);
         take_rest(&taker);
         CHECK_MEM(taker.got, taker.count, MESSAGE, sent);
-        bl_reader_done(&taker.reader);
-        bl_stream_abort(ends[0]);
     }
 }
 
@@ -411,8 +408,10 @@ static void giver_init(struct giver *giver, bl_stream *stream) {
 
 static void giver_done(struct giver *giver) {
     bl_writer_done(&giver->writer);
-    close(giver->file);
+    if (giver->file >= 0) close(giver->file);
 }
+
+#define GIVER(name) struct giver name BL__CLEANUP(giver_done) = { .file = -1 }
 
 /* How much comes, until nothing does for a moment. */
 static size_t count_bytes(bl_stream *stream) {
@@ -427,8 +426,8 @@ static size_t count_bytes(bl_stream *stream) {
 }
 
 TEST(a_peer_that_does_not_read_is_left_at_the_deadline, (carrier, give)) {
-    bl_stream *ends[2];
-    struct giver giver;
+    ENDS(ends);
+    GIVER(giver);
     open_ends(carrier, ends);
     giver_init(&giver, ends[1]);
     TAKES(SEC(2)) {
@@ -439,30 +438,27 @@ TEST(a_peer_that_does_not_read_is_left_at_the_deadline, (carrier, give)) {
     CHECK_GT(came, 0);
     CHECK_LT(came, MUCH);
     if (gives[give].tells_progress) CHECK_EQ(came, giver.done);
-    giver_done(&giver);
     TAKES(0) {
-        CHECK_OK(bl_stream_close(ends[1])); /* it waits for nobody */
-        bl_stream_abort(ends[0]);
+        CHECK_OK(stream_close(&ends[1])); /* it waits for nobody */
+        stream_abort(&ends[0]);
     }
 }
 
 TEST(aborting_waits_for_no_peer, (carrier, give)) {
-    bl_stream *ends[2];
-    struct giver giver;
+    ENDS(ends);
+    GIVER(giver);
     open_ends(carrier, ends);
     giver_init(&giver, ends[1]);
     CHECK_ERR(bl_wait_for(gives[give].give(&giver), SEC(2)), BL_ETIMEDOUT);
     TAKES(0) {
-        bl_stream_abort(ends[1]);
+        stream_abort(&ends[1]);
     }
-    giver_done(&giver);
-    bl_stream_abort(ends[0]);
 }
 
 /* Whoever writes again where another call was left goes on, or is refused. */
 TEST(a_writer_goes_on_where_it_was_left, (carrier)) {
-    bl_stream *ends[2];
-    struct giver giver;
+    ENDS(ends);
+    GIVER(giver);
     open_ends(carrier, ends);
     giver_init(&giver, ends[1]);
     CHECK_ERR(bl_wait_for(by_write(&giver), SEC(2)), BL_ETIMEDOUT);
@@ -471,9 +467,6 @@ TEST(a_writer_goes_on_where_it_was_left, (carrier)) {
     CHECK_ERR(bl_wait_for(by_write_all(&giver), SEC(2)), BL_ETIMEDOUT);
     CHECK_EQ(count_bytes(ends[0]), giver.done);
     CHECK_ERR(bl_stream_write(ends[1], "x", 1), BL_EMISUSE);
-    giver_done(&giver);
-    bl_stream_abort(ends[1]);
-    bl_stream_abort(ends[0]);
 }
 
 /* ---- a peer that reads a byte a second ----------------------------------- */
@@ -492,7 +485,7 @@ static int sip(void *arg) {
 }
 
 TEST(a_write_of_all_takes_as_long_as_its_reader) {
-    bl_stream *ends[2];
+    ENDS(ends);
     size_t done;
     REQUIRE_OK(bl_mem_pair(2, ends));
     BL_GROUP_SCOPED(group);
@@ -502,14 +495,12 @@ TEST(a_write_of_all_takes_as_long_as_its_reader) {
     }
     CHECK_EQ(done, MESSAGE_BYTES);
     CHECK_OK(bl_group_exit(&group, 0));
-    bl_stream_abort(ends[0]);
-    bl_stream_abort(ends[1]);
 }
 
 /* ---- a peer that leaves while it is written to --------------------------- */
 
 struct quitter {
-    bl_stream *stream;
+    bl_stream **stream;
     size_t wants;
 };
 
@@ -517,18 +508,18 @@ static int quit(void *arg) {
     const struct quitter *quitter = arg;
     char bytes[MESSAGE_BYTES];
     int rc =
-        bl_stream_read_exactly(quitter->stream, bytes, quitter->wants, NULL);
-    bl_stream_abort(quitter->stream);
+        bl_stream_read_exactly(*quitter->stream, bytes, quitter->wants, NULL);
+    stream_abort(quitter->stream);
     return rc;
 }
 
 TEST(a_peer_that_leaves_at_each_byte_breaks_the_pipe) {
     for (size_t wants = 0; wants < MESSAGE_BYTES - 1; wants++) {
-        bl_stream *ends[2];
+        ENDS(ends);
         size_t done;
         T_INFO("after %zu bytes", wants);
         REQUIRE_OK(bl_mem_pair(1, ends));
-        struct quitter quitter = { ends[0], wants };
+        struct quitter quitter = { &ends[0], wants };
         BL_GROUP_SCOPED(group);
         REQUIRE_OK(bl_spawn(&group, quit, &quitter));
         CHECK_ERR(bl_stream_write_all(ends[1], MESSAGE, MESSAGE_BYTES, &done),
@@ -537,30 +528,27 @@ TEST(a_peer_that_leaves_at_each_byte_breaks_the_pipe) {
         CHECK_LE(done, wants + 1); /* one may still lie between them */
         CHECK_EQ(bl_stream_is_cut(ends[1]), done > 0);
         CHECK_OK(bl_group_exit(&group, 0));
-        bl_stream_abort(ends[1]);
     }
 }
 
 /* ---- in any order, in any pieces ----------------------------------------- */
 
 static int send_message(void *arg) {
-    bl_stream *stream = arg;
-    int rc = bl_stream_write_all(stream, MESSAGE, MESSAGE_BYTES, NULL);
-    int ended = bl_stream_close(stream);
+    bl_stream **stream = arg;
+    int rc = bl_stream_write_all(*stream, MESSAGE, MESSAGE_BYTES, NULL);
+    int ended = stream_close(stream);
     return rc < 0 ? rc : ended;
 }
 
 /* How much each call moves is chosen by the order of the run. */
 TEST(pieces_of_any_size_are_the_same_message, (take), .schedules = 30) {
-    bl_stream *ends[2];
-    struct taker taker;
+    ENDS(ends);
+    TAKER(taker);
     REQUIRE_OK(bl_mem_pair(3, ends));
     taker_init(&taker, ends[0]);
     BL_GROUP_SCOPED(group);
-    REQUIRE_OK(bl_spawn(&group, send_message, ends[1]));
+    REQUIRE_OK(bl_spawn(&group, send_message, &ends[1]));
     CHECK_OK(takes[take].take(&taker));
     CHECK_MEM(taker.got, taker.count, MESSAGE, MESSAGE_BYTES);
     CHECK_OK(bl_group_exit(&group, 0));
-    bl_reader_done(&taker.reader);
-    bl_stream_abort(ends[0]);
 }
