@@ -302,6 +302,24 @@ TEST(a_piece_longer_than_the_buffer_is_refused, (at_once)) {
     desk_close(&desk);
 }
 
+TEST(a_buffer_that_it_allocates_begins_a_cache_line) {
+    struct desk desk;
+    bl_reader readers[40];
+    const void *data;
+    desk_open(&desk, 0);
+    for (size_t i = 0; i < 40; i++) {
+        size_t bytes = 1 + i * i * 100; /* from a few to beyond malloc's own */
+        REQUIRE_OK(bl_reader_init(&readers[i], desk.ends[0], NULL, bytes));
+        put(&desk, "x");
+        REQUIRE_EQ(bl_reader_peek(&readers[i], 1, &data), 1);
+        CHECK_EQ((uintptr_t)data % 64, 0);
+        memset((void *)(uintptr_t)data, 'y', bytes); /* all of it is there */
+    }
+    for (size_t i = 0; i < 40; i++)
+        bl_reader_done(&readers[i]);
+    desk_close(&desk);
+}
+
 TEST(without_memory_there_is_no_buffer) {
     struct desk desk;
     bl_reader reader;
@@ -309,6 +327,7 @@ TEST(without_memory_there_is_no_buffer) {
     famine_begin(0);
     CHECK_ERR(bl_reader_init(&reader, desk.ends[0], NULL, 16), BL_ENOMEM);
     famine_end();
+    CHECK_ERR(bl_reader_init(&reader, desk.ends[0], NULL, SIZE_MAX), BL_ENOMEM);
     desk_close(&desk);
 }
 
