@@ -81,13 +81,15 @@ BL_API
 bool bl_addr_is_unix(const bl_addr *address);
 
 /*
- * Looks up "host:port" on a thread of the loop's pool; the port may be the
- * name of a service.  What bl_addr_parse reads is not looked up.
+ * Looks up "host:port" on a thread of the loop's pool; the host may be an
+ * address, in brackets if it is one of IPv6, and the port the name of a
+ * service: "[::1]:http".  What bl_addr_parse reads is not looked up.
  *
  * Returns 0 and the first address.
  *
  * Errors:
- *   BL_EINVAL     an argument is NULL or there is no port in it
+ *   BL_EINVAL     an argument is NULL, there is no port in it, no such port, or
+ *                 no address between the brackets
  *   BL_ECANCELED  an enclosing scope was cancelled; the look-up may go on
  *   BL_EIO        the name is not known; the current error says why
  *   BL_ENOMEM     there was no memory
@@ -101,8 +103,8 @@ int bl_addr_resolve(const char *host_and_port, bl_addr *address);
  * Returns how many there are in `addresses`, at least one.
  *
  * Errors:
- *   BL_EINVAL     an argument is NULL, there is no port in it, or capacity is
- *                 0
+ *   BL_EINVAL     an argument is NULL, capacity is 0, there is no port in it,
+ *                 no such port, or no address between the brackets
  *   BL_ECANCELED  an enclosing scope was cancelled; the look-up may go on
  *   BL_EIO        the name is not known; the current error says why
  *   BL_ENOMEM     there was no memory
@@ -363,8 +365,8 @@ int bl_connect(const bl_addr *address, const bl_connect_options *options,
  *   BL_ECONNREFUSED  nobody listens there: what the last attempt said, any of
  *                    bl_connect's codes; the current error names each
  *   BL_EIO           the name is not known
- *   BL_EINVAL        an argument is NULL, an option is out of range, or there
- *                    is no port in it
+ *   BL_EINVAL        an argument is NULL, an option is out of range, or it is
+ *                    not what bl_addr_resolve takes
  */
 BL_MAY_WAIT
 int bl_connect_name(const char *host_and_port,

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -29,6 +30,7 @@ struct resolve_job {
     atomic_uint refcount; /* of the task, of the thread */
     int rc;               /* of getaddrinfo: 0 or EAI_... */
     int system_error;     /* errno, if it was EAI_SYSTEM */
+    bool is_bracketed;    /* the host was, so that it is an IPv6 address */
     const char *host;     /* both in `name` */
     const char *port;
     size_t count;
@@ -49,6 +51,10 @@ static int resolve_run(void *arg) {
         .ai_flags = AI_ADDRCONFIG,
     };
     struct addrinfo *found;
+    if (job->is_bracketed) {
+        hints.ai_family = AF_INET6;
+        hints.ai_flags = AI_NUMERICHOST;
+    }
     job->rc = getaddrinfo(job->host, job->port, &hints, &found);
     job->system_error = errno;
     if (job->rc != 0) return 0;
@@ -64,7 +70,17 @@ static int resolve_run(void *arg) {
     return 0;
 }
 
-/* Cuts "host:port" in two. */
+/* Such a port would be one of getaddrinfo's, which cuts numbers to 16 bits. */
+static bool resolve_port_is_too_high(const char *port) {
+    size_t digits = strspn(port, "0123456789");
+    return port[digits] == '\0' && strtoul(port, NULL, 10) > UINT16_MAX;
+}
+
+static int resolve_no_address(const char *host) {
+    return BL_ERR(BL_EINVAL, "%s: not an IPv6 address", host);
+}
+
+/* Cuts "host:port" or "[address]:port" in two. */
 static int resolve_split(struct resolve_job *job, const char *text) {
     size_t length = strlen(text);
     if (length >= sizeof job->name) return BL_EINVAL;
@@ -73,21 +89,35 @@ static int resolve_split(struct resolve_job *job, const char *text) {
     if (colon == NULL || colon == job->name || colon[1] == '\0') {
         return BL_EINVAL;
     }
-    *colon = '\0';
     job->host = job->name;
     job->port = colon + 1;
+    *colon = '\0';
+    job->is_bracketed = job->name[0] == '[';
+    if (job->is_bracketed) {
+        if (colon[-1] != ']') return resolve_no_address(job->host);
+        colon[-1] = '\0';
+        job->host++;
+    }
+    if (resolve_port_is_too_high(job->port)) {
+        return BL_ERR(BL_EINVAL, "%s: no such port", job->port);
+    }
     return 0;
 }
 
 static int resolve_error(const struct resolve_job *job) {
     switch (job->rc) {
     case EAI_MEMORY: return BL_ENOMEM;
+    case EAI_NONAME:
+    case EAI_ADDRFAMILY:
+        if (job->is_bracketed) return resolve_no_address(job->host);
+        break;
     case EAI_SERVICE: return BL_ERR(BL_EINVAL, "%s: no such port", job->port);
     case EAI_SYSTEM:
         return BL_ERR(BL_EIO, "%s: %s", job->host,
                       bl_strerror(-job->system_error));
-    default: return BL_ERR(BL_EIO, "%s: %s", job->host, gai_strerror(job->rc));
+    default: break;
     }
+    return BL_ERR(BL_EIO, "%s: %s", job->host, gai_strerror(job->rc));
 }
 
 int bl_addr_resolve(const char *host_and_port, bl_addr *address) {

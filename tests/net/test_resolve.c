@@ -38,6 +38,38 @@ TEST(a_name_is_looked_up) {
     CHECK(strcmp(text, "127.0.0.1:80") == 0 || strcmp(text, "[::1]:80") == 0);
 }
 
+TEST(a_port_may_have_a_name_behind_whatever_host) {
+    bl_addr address;
+    CHECK_OK(bl_addr_resolve("localhost:http", &address));
+    CHECK_EQ(bl_addr_port(&address), 80);
+    CHECK_OK(bl_addr_resolve("127.0.0.1:http", &address));
+    CHECK_STR(text_of(&address), "127.0.0.1:80");
+    CHECK_OK(bl_addr_resolve("[::1]:http", &address));
+    CHECK_STR(text_of(&address), "[::1]:80");
+    CHECK_OK(bl_addr_resolve("[fe80::1%lo]:http", &address));
+    CHECK_STR(text_of(&address), "[fe80::1%lo]:80");
+}
+
+TEST(between_brackets_stands_an_address) {
+    bl_addr address;
+    const char *const hosts[] = { "[localhost]:http", "[]:http",
+                                  "[::1:http",        "[::1]x:http",
+                                  "[127.0.0.1]:http", "[::1]:" };
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        T_INFO("host %s", hosts[i]);
+        CHECK_ERR(bl_addr_resolve(hosts[i], &address), BL_EINVAL);
+    }
+    CHECK_ERR(bl_addr_resolve("[::1]:no-such-port", &address), BL_EINVAL);
+    CHECK_CONTAINS(bl_error_message(bl_error_current(BL_EINVAL)),
+                   "no-such-port");
+}
+
+TEST(a_port_that_is_too_high_is_refused) {
+    bl_addr address;
+    CHECK_ERR(bl_addr_resolve("localhost:65536", &address), BL_EINVAL);
+    CHECK_CONTAINS(bl_error_message(bl_error_current(BL_EINVAL)), "65536");
+}
+
 TEST(what_cannot_be_a_name_is_refused) {
     bl_addr address;
     char long_name[4096];
