@@ -136,7 +136,9 @@ static int ask_once(bl_http_call *call) {
     const bl_url *proxy = bl__proxy_for(&client->proxies, &call->url);
     const bl_url *handed_to = call->url.is_secure ? NULL : proxy;
     if (call->url.is_secure && client->options.secure == NULL) {
-        return BL_ERR(BL_ENOTSUP, "https, and the client was not told how");
+        return BL_ERR(BL_ENOTSUP,
+                      "https, and the client has no "
+                      "bl_http_client_options.secure, such as bl_tls_secure");
     }
     for (bool is_fresh = false;; is_fresh = true) {
         int rc = bl__pool_take(client, &call->url, proxy, is_fresh,

@@ -904,7 +904,6 @@ TEST(what_cannot_be_sent_is_refused) {
     CHECK_ERR(OPEN(client, "CONNECT", "http://a/"), BL_EINVAL);
     CHECK_ERR(OPEN(client, "GET", "http://a b/"), BL_EINVAL);
     CHECK_ERR(OPEN(client, "GET", "gopher://a/"), BL_ENOTSUP);
-    CHECK_ERR(OPEN(client, "GET", "https://a/"), BL_ENOTSUP); /* no secure */
     options.field_count = 1;
     CHECK_ERR(OPEN(client, "GET", "http://a/"), BL_EINVAL);
     options.field_count = 0;
@@ -928,6 +927,17 @@ TEST(what_cannot_be_sent_is_refused) {
     bl_http_client_close(client);
     bl_stream_abort(source);
 #undef OPEN
+}
+
+TEST(https_names_the_option_that_it_lacks) {
+    bl_http_call *call = NULL;
+    wires = (struct wires){ 0 };
+    bl_http_client *client = plain_client();
+    CHECK_ERR(bl_http_call_open(client, "GET", "https://a/", NULL, &call),
+              BL_ENOTSUP);
+    CHECK_CONTAINS(bl_error_text(BL_ENOTSUP), "bl_http_client_options.secure");
+    CHECK(call == NULL);
+    bl_http_client_close(client);
 }
 
 TEST(without_memory_nothing_is_asked) {
