@@ -8,15 +8,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/sigpipe.h"
 #include "io/fd.h"
 #include "io/stream.h"
+#include "sys/seam.h"
 
 enum {
     SEND_CHUNK_BYTES = 256 * 1024,
@@ -38,31 +37,12 @@ static void send_advance(struct send *send, size_t bytes) {
     send->done += bytes;
 }
 
-/* Whether the kernel cannot send from this file: it is copied instead. */
-static bool send_is_refused(int error) {
-    return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
-}
-
-/*
- * One chunk.  Returns how much went, 0 at the end of the file, BL_EAGAIN if
- * the socket is full, BL_ENOTSUP if it has to be copied.
- */
+/* One chunk, as bl__sys_send_file. */
 static bl_ssize send_try(const struct send *send) {
-    off_t offset = send->offset;
     size_t bytes =
         send->left < SEND_CHUNK_BYTES ? send->left : SEND_CHUNK_BYTES;
-    struct bl__sigpipe held;
-    ssize_t moved;
-    bl__sigpipe_hold(&held);
-    do {
-        moved =
-            sendfile(bl_stream_fd(send->stream), send->file, &offset, bytes);
-    } while (moved < 0 && errno == EINTR);
-    int error = errno;
-    bl__sigpipe_drop(&held, moved < 0 ? error : 0);
-    errno = error;
-    if (moved >= 0) return moved;
-    return send_is_refused(errno) ? BL_ENOTSUP : bl__fd_error();
+    return bl__sys_send_file(bl_stream_fd(send->stream), send->file,
+                             send->offset, bytes);
 }
 
 /* sendfile() has no flag against blocking; only the socket itself has. */

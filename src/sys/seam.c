@@ -9,10 +9,14 @@
 #include "sys/seam.h"
 
 #include <errno.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <belay/error.h>
+
+#include "base/hard.h"
+#include "base/sigpipe.h"
 
 __thread const struct bl__sys_seam *bl__sys_seam;
 
@@ -58,4 +62,35 @@ int bl__sys_close(int fd) {
     if (error == 0 || rc < 0) return rc;
     errno = error;
     return -1;
+}
+
+/* It has no flag against the signal, as send() has. */
+static ssize_t send_file_quietly(int socket, int file, off_t offset,
+                                 size_t bytes) {
+    struct bl__sigpipe held;
+    bl__sigpipe_hold(&held);
+    ssize_t moved = sendfile(socket, file, &offset, bytes);
+    int error = moved < 0 ? errno : 0;
+    bl__sigpipe_drop(&held, error);
+    errno = error;
+    return moved;
+}
+
+/* A cancellation that is not ours is an I/O error. */
+static int code_of_send_file(int error) {
+    bool is_refused = error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+    if (is_refused) return BL_ENOTSUP;
+    return error == ECANCELED ? BL_EIO : -error;
+}
+
+bl_ssize bl__sys_send_file(int socket, int file, int64_t offset, size_t bytes) {
+    ssize_t moved;
+    bytes = bl__hard_part(bytes);
+    do {
+        moved = -1;
+        if (bl__hard_interrupts()) continue;
+        if (bl__sys_fails(BL_IO_WRITE, socket, &bytes)) continue;
+        moved = send_file_quietly(socket, file, (off_t)offset, bytes);
+    } while (moved < 0 && errno == EINTR);
+    return moved < 0 ? code_of_send_file(errno) : moved;
 }

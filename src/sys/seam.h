@@ -53,4 +53,14 @@ static inline bool bl__sys_fails(bl_io_call call, int fd, size_t *bytes) {
 int bl__sys_connect(int fd, const struct sockaddr *address, socklen_t length);
 int bl__sys_close(int fd);
 
+/*
+ * As sendfile() into a socket that does not block, with the seam's failures.
+ * It raises no signal and is never interrupted.
+ *
+ * Returns how many bytes were sent, 0 at the end of the file, BL_EAGAIN if the
+ * socket is full, BL_ENOTSUP if the kernel cannot send from such a file, or the
+ * system's code.
+ */
+bl_ssize bl__sys_send_file(int socket, int file, int64_t offset, size_t bytes);
+
 #endif

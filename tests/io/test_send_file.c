@@ -234,3 +234,69 @@ TEST(a_copy_that_finds_no_memory_sends_nothing, .sweep = T_CANCEL | T_OOM) {
     close(fds[0]);
     close(file);
 }
+
+/* ---- faults ------------------------------------------------------------ */
+
+/* Sends, and ends the stream in any case: somebody reads to its end. */
+static int send_and_end(void *arg) {
+    struct sending *sending = arg;
+    int rc = send_file(sending);
+    bl_stream_abort(sending->stream);
+    sending->stream = NULL;
+    return rc;
+}
+
+/* Reads to the end; returns how many bytes of the file came. */
+static size_t read_file(bl_stream *stream) {
+    char bytes[1000];
+    size_t total = 0;
+    bl_ssize count;
+    while ((count = bl_stream_read(stream, bytes, sizeof bytes)) > 0) {
+        for (bl_ssize i = 0; i < count; i++) {
+            CHECK_ALWAYS(bytes[i] == pattern(total + (size_t)i));
+        }
+        total += (size_t)count;
+    }
+    return total;
+}
+
+/* Two streams over a pair of sockets that do not block; none, if that fails. */
+static int open_both(bl_stream *ends[2]) {
+    int fds[2];
+    REQUIRE_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                          0, fds));
+    int rc = bl_stream_take_fd(fds[0], &ends[0]);
+    if (rc == 0) {
+        rc = bl_stream_take_fd(fds[1], &ends[1]);
+        if (rc < 0) bl_stream_abort(ends[0]);
+    } else {
+        close(fds[0]);
+    }
+    if (rc < 0) close(fds[1]);
+    return rc;
+}
+
+TEST(a_file_arrives_or_the_sender_knows, .sweep = T_IO | T_CANCEL | T_OOM) {
+    bl_stream *ends[2];
+    struct sending sending = { .file = make_file(8192), .bytes = 8192 };
+    int rc = open_both(ends);
+    if (rc < 0) {
+        CHECK_OK(rc);
+        close(sending.file);
+        return;
+    }
+    size_t came = 0;
+    sending.stream = ends[1];
+    BL_GROUP(group, rc) {
+        rc = bl_spawn(group, send_and_end, &sending);
+        if (rc < 0) break;
+        came = read_file(ends[0]);
+        if (sending.has_ended) CHECK_ALWAYS(came <= sending.done);
+    }
+    if (!t_injected()) CHECK_OK(sending.rc);
+    if (!t_injected()) CHECK_EQ(came, 8192);
+    bl_error_handled();
+    bl_stream_abort(ends[0]);
+    bl_stream_abort(sending.stream);
+    close(sending.file);
+}

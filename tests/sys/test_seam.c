@@ -3,6 +3,7 @@
  * tests/sys/test_seam.c - the seam between us and the system
  */
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -130,6 +131,30 @@ TEST(after_a_false_eagain_readiness_is_reported_again, (driver),
     script.answers[script.answer_count++] = BL_EAGAIN;
     script.answers[script.answer_count++] = BL_EAGAIN;
     run(driver, read_twice, &pair);
+}
+
+static int send_file(void *arg) {
+    struct pair *pair = arg;
+    char bytes[8];
+    pair_open(pair);
+    int file = memfd_create("a file", MFD_CLOEXEC);
+    REQUIRE_EQ(write(file, "hello", 5), 5);
+    CHECK_OK(bl_stream_send_file(pair->stream, file, 0, 5, NULL));
+    CHECK_GE(script.asked_count, 4);
+    CHECK_EQ(read(pair->fds[1], bytes, sizeof bytes), 5);
+    CHECK_MEM(bytes, 5, "hello", 5);
+    close(file);
+    pair_close(pair);
+    return 0;
+}
+
+TEST(a_file_is_sent_as_the_seam_says, (driver), .no_loop = true) {
+    struct pair pair = { .type = SOCK_STREAM };
+    script.call = BL_IO_WRITE;
+    script.answers[script.answer_count++] = -EINTR;
+    script.answers[script.answer_count++] = 2;
+    script.answers[script.answer_count++] = BL_EAGAIN;
+    run(driver, send_file, &pair);
 }
 
 static int interrupt_connect(void *arg) {
