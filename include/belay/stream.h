@@ -228,8 +228,8 @@ int bl_stream_writev_all(bl_stream *stream, const struct iovec *parts,
 
 /*
  * Sends `bytes` of the file `file_fd`, beginning at `offset`, without copying
- * them through the program where the kernel can.  The file's own position is
- * neither used nor moved.
+ * them through the program where the kernel can: into sockets that do not
+ * block.  The file's own position is neither used nor moved.
  *
  * `*done` (may be NULL) tells how many were sent, in every case; a send that
  * was cut short cuts the stream, as in bl_stream_write_all.  Between chunks
@@ -370,6 +370,11 @@ typedef struct bl_stream_ops {
     /* As `read`, of what has come already; never waits, but says BL_EAGAIN;
      * NULL: cannot. */
     bl_ssize (*try_read)(void *self, const struct iovec *parts, int count);
+    /* As `write`, of up to `bytes` of a file from `offset`, which are not read
+     * here.  Returns how many were moved, 0 at the end of the file, BL_ENOTSUP
+     * to have what is left given to `write`; NULL: all is. */
+    bl_ssize (*send_file)(void *self, int file_fd, int64_t offset,
+                          size_t bytes);
 } bl_stream_ops;
 
 /*

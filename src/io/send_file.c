@@ -2,9 +2,9 @@
 /*
  * io/send_file.c - a part of a file into a stream
  *
- * Into a socket the kernel moves the pages itself, a chunk at a time, so that
- * the loop gets its turn in between.  Into everything else, and from files the
- * kernel refuses to send, it is read into a buffer and written.
+ * A kind that can have the kernel move the pages does so, a chunk at a time, so
+ * that the loop gets its turn in between.  Into every other, and from files
+ * that the kernel refuses to send, it is read into a buffer and written.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,6 @@
 #include "base/assert.h"
 #include "io/fd.h"
 #include "io/stream.h"
-#include "sys/seam.h"
 
 enum {
     SEND_CHUNK_BYTES = 256 * 1024,
@@ -37,31 +36,21 @@ static void send_advance(struct send *send, size_t bytes) {
     send->done += bytes;
 }
 
-/* One chunk, as bl__sys_send_file. */
-static bl_ssize send_try(const struct send *send) {
+/* One chunk, without copying; BL_ENOTSUP if it has to be copied. */
+static bl_ssize send_some(const struct send *send) {
+    const bl_stream *stream = send->stream;
     size_t bytes =
         send->left < SEND_CHUNK_BYTES ? send->left : SEND_CHUNK_BYTES;
-    return bl__sys_send_file(bl_stream_fd(send->stream), send->file,
-                             send->offset, bytes);
+    if (stream->ops->send_file == NULL) return BL_ENOTSUP;
+    return stream->ops->send_file(stream->self, send->file, send->offset,
+                                  bytes);
 }
 
-/* sendfile() has no flag against blocking; only the socket itself has. */
-static bool send_can_ask_kernel(const bl_stream *stream) {
-    if (!stream->is_socket) return false;
-    int flags = fcntl(bl_stream_fd(stream), F_GETFL);
-    return flags >= 0 && (flags & O_NONBLOCK) != 0;
-}
-
-static int send_by_kernel(struct send *send) {
+static int send_by_kind(struct send *send) {
     bl_stream *stream = send->stream;
     while (send->left > 0) {
-        bl_ssize moved = send_try(send);
+        bl_ssize moved = send_some(send);
         if (moved == 0) return BL_EIO; /* the file has become shorter */
-        if (moved == BL_EAGAIN) {
-            moved = stream->ops->wait(stream->self, BL_WRITABLE);
-            if (moved < 0) return (int)moved;
-            continue;
-        }
         if (moved < 0) return (int)moved;
         send_advance(send, (size_t)moved);
         bl__stream_spend(stream, (size_t)moved);
@@ -128,7 +117,7 @@ int bl_stream_send_file(bl_stream *stream, int file_fd, int64_t offset,
     rc = bl__stream_enter(stream, BL__WRITING);
     if (rc < 0) return rc;
 
-    rc = send_can_ask_kernel(stream) ? send_by_kernel(&send) : BL_ENOTSUP;
+    rc = send_by_kind(&send);
     if (rc == BL_ENOTSUP) rc = send_by_copy(&send);
     if (rc < 0 && send.done > 0) stream->is_cut = true;
     bl__stream_leave(stream, BL__WRITING);

@@ -20,6 +20,7 @@
 #include <belay/park.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -209,6 +210,28 @@ static bl_ssize socket_write(void *self, const struct iovec *parts, int count) {
     return bl__socket_write(self, parts, count);
 }
 
+/* sendfile() has no flag against blocking; only the socket itself has. */
+static bool socket_blocks(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || (flags & O_NONBLOCK) == 0;
+}
+
+static bl_ssize socket_send_file(void *context, int file_fd, int64_t offset,
+                                 size_t bytes) {
+    struct fd_stream *self = context;
+    if (socket_blocks(self->fds[0])) return BL_ENOTSUP;
+    for (;;) {
+        if (self->ready & BL_WRITABLE) {
+            bl_ssize moved =
+                bl__sys_send_file(self->fds[0], file_fd, offset, bytes);
+            if (moved != BL_EAGAIN) return moved;
+            self->ready &= ~(unsigned)BL_WRITABLE;
+        }
+        int rc = fd_park(self, BL__WRITING);
+        if (rc < 0) return rc;
+    }
+}
+
 static int socket_shutdown_write(void *self) {
     const struct fd_stream *stream = self;
     int fd = stream->fds[BL__WRITING];
@@ -376,6 +399,7 @@ static const bl_stream_ops socket_ops = {
     .fd = fd_fd,
     .wait = fd_wait_ready,
     .try_read = socket_try_read_now,
+    .send_file = socket_send_file,
 };
 
 static const bl_stream_ops pipe_ops = {

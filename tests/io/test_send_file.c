@@ -235,6 +235,133 @@ TEST(a_copy_that_finds_no_memory_sends_nothing, .sweep = T_CANCEL | T_OOM) {
     close(file);
 }
 
+/* ---- kinds of one's own ------------------------------------------------ */
+
+/* A kind that notes what it is asked for.  It sends a file in small parts, into
+ * nothing, and is done with that after a while. */
+struct post {
+    char bytes[100];
+    size_t sent;    /* by send_file */
+    size_t written; /* behind it */
+    size_t limit;   /* of what is sent */
+    int then;       /* what it says beyond */
+    bl_scope *cancels;
+};
+
+static bl_ssize post_read(void *self, const struct iovec *parts, int count) {
+    (void)self;
+    (void)parts;
+    (void)count;
+    return 0;
+}
+
+static bl_ssize post_write(void *self, const struct iovec *parts, int count) {
+    struct post *post = self;
+    size_t bytes = parts[0].iov_len < 7 ? parts[0].iov_len : 7;
+    REQUIRE_GT(count, 0);
+    REQUIRE_LE(post->sent + post->written + bytes, sizeof post->bytes);
+    memcpy(post->bytes + post->sent + post->written, parts[0].iov_base, bytes);
+    post->written += bytes;
+    return (bl_ssize)bytes;
+}
+
+static bl_ssize post_send_file(void *self, int file_fd, int64_t offset,
+                               size_t bytes) {
+    struct post *post = self;
+    size_t left = post->limit - post->sent;
+    if (left == 0) return post->then;
+    if (bytes > left) bytes = left;
+    if (bytes > 9) bytes = 9;
+    CHECK_EQ(post->written, 0);
+    CHECK_EQ(pread(file_fd, post->bytes + post->sent, bytes, offset),
+             (ssize_t)bytes);
+    post->sent += bytes;
+    if (post->cancels != NULL) bl_scope_cancel(post->cancels, NULL);
+    return (bl_ssize)bytes;
+}
+
+static int post_abort(void *self, bool is_cut) {
+    (void)self;
+    (void)is_cut;
+    return 0;
+}
+
+static const bl_stream_ops post_ops = {
+    .size = sizeof(bl_stream_ops),
+    .name = "post",
+    .read = post_read,
+    .write = post_write,
+    .abort = post_abort,
+    .send_file = post_send_file,
+};
+
+static struct sending begin_post(struct post *post, size_t bytes) {
+    struct sending sending = { .file = make_file(4096),
+                               .offset = 5,
+                               .bytes = bytes };
+    REQUIRE_OK(bl_stream_new(&post_ops, post, &sending.stream));
+    return sending;
+}
+
+static void send_by_post(struct sending *sending, const struct post *post) {
+    CHECK_OK(send_file(sending));
+    CHECK_EQ(sending->done, post->sent + post->written);
+    for (size_t i = 0; i < sending->done; i++) {
+        CHECK_EQ(post->bytes[i], pattern(5 + i));
+    }
+}
+
+static void end_post(struct sending *sending) {
+    CHECK_OK(bl_stream_close(sending->stream));
+    close(sending->file);
+}
+
+PARAM(int, limit, 0, 1, 20, 100);
+
+TEST(a_kind_sends_what_it_can_and_the_rest_is_written, (limit)) {
+    struct post post = { .limit = (size_t)limit, .then = BL_ENOTSUP };
+    struct sending sending = begin_post(&post, 100);
+    send_by_post(&sending, &post);
+    CHECK_OK(sending.rc);
+    CHECK_EQ(post.sent, (size_t)limit);
+    CHECK_EQ(sending.done, 100);
+    CHECK(!bl_stream_is_cut(sending.stream));
+    end_post(&sending);
+}
+
+TEST(a_kind_that_finds_the_end_of_the_file_is_cut) {
+    struct post post = { .limit = 20 };
+    struct sending sending = begin_post(&post, 21);
+    send_by_post(&sending, &post);
+    CHECK_ERR(sending.rc, BL_EIO);
+    CHECK_EQ(sending.done, 20);
+    CHECK(bl_stream_is_cut(sending.stream));
+    end_post(&sending);
+}
+
+TEST(a_kind_that_fails_says_why) {
+    struct post post = { .then = BL_ECONNRESET };
+    struct sending sending = begin_post(&post, 21);
+    send_by_post(&sending, &post);
+    CHECK_ERR(sending.rc, BL_ECONNRESET);
+    CHECK_EQ(sending.done, 0);
+    CHECK(!bl_stream_is_cut(sending.stream));
+    end_post(&sending);
+}
+
+TEST(a_send_is_cancelled_between_two_parts) {
+    bl_scope scope;
+    struct post post = { .limit = 100, .cancels = &scope };
+    struct sending sending = begin_post(&post, 100);
+    bl_scope_enter(&scope);
+    send_by_post(&sending, &post);
+    CHECK_OK(bl_scope_exit(&scope, sending.rc));
+    CHECK_ERR(sending.rc, BL_ECANCELED);
+    CHECK_EQ(sending.done, 9);
+    CHECK(bl_stream_is_cut(sending.stream));
+    end_post(&sending);
+}
+
 /* ---- faults ------------------------------------------------------------ */
 
 /* Sends, and ends the stream in any case: somebody reads to its end. */
