@@ -64,14 +64,15 @@ int bl__sys_close(int fd) {
     return -1;
 }
 
-/* It has no flag against the signal, as send() has. */
+/* It has no flag against the signal, as send() has, and raises it also where it
+ * has moved some pages before. */
 static ssize_t send_file_quietly(int socket, int file, off_t offset,
                                  size_t bytes) {
     struct bl__sigpipe held;
     bl__sigpipe_hold(&held);
     ssize_t moved = sendfile(socket, file, &offset, bytes);
-    int error = moved < 0 ? errno : 0;
-    bl__sigpipe_drop(&held, error);
+    int error = errno;
+    bl__sigpipe_drop(&held, EPIPE);
     errno = error;
     return moved;
 }
