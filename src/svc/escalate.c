@@ -50,13 +50,21 @@ static void body_cancel(bl_service *service, const char *reason) {
 
 /* ---- phases -------------------------------------------------------------- */
 
+/* Asserts the invariant, wherever an end has been moved. */
+static void stop_assert(const bl_service *service) {
+    BL__ASSERT(service->_drain_end <= service->_graceful_end);
+    BL__ASSERT(service->_graceful_end <= service->_final_end);
+}
+
 static void phase_drain(bl_service *service) {
+    stop_assert(service);
     bl__service_arm(service, service->_graceful_end);
     bl__service_enter_phase(service, BL_PHASE_DRAINING);
     bl__service_raise_stop(service);
 }
 
 static void phase_cancel(bl_service *service, const char *reason) {
+    stop_assert(service);
     bl__service_arm(service, service->_final_end);
     bl__service_enter_phase(service, BL_PHASE_CANCELLING);
     bl__service_raise_stop(service);
@@ -119,6 +127,7 @@ static void stop_plan(bl_service *service) {
 
 /* Arms the timer anew for the phase that the stop is in. */
 static void stop_rearm(bl_service *service) {
+    stop_assert(service);
     switch (service->_phase) {
     case BL_PHASE_DRAIN_DELAY:
         bl__service_arm(service, service->_drain_end);
@@ -153,7 +162,10 @@ static void stop_starting(bl_service *service, bl_service_cause cause,
     bl_ns late_end = service->_deadline;
     service->_drain_end = service->_graceful_end = now;
     service->_final_end = bl_ns_add(now, service->_options.cancel_grace);
-    if (was_late) service->_final_end = earlier(service->_final_end, late_end);
+    if (was_late) {
+        bl_ns end = earlier(service->_final_end, late_end);
+        service->_final_end = later(end, now); /* it may have passed */
+    }
     stop_shorten(service, deadline);
     service->_is_stop_asked = true;
     service->_stop_cause = cause;
@@ -189,14 +201,17 @@ bool bl__service_stop_for(bl_service *service, bl_service_cause cause,
     }
 }
 
+/* Its end may have passed without its timer having been called: as for a phase
+ * that begins too late, a tick is left. */
 void bl__service_cancel(bl_service *service, bl_ns deadline) {
     bl__service_stop_for(service, BL_WHY_STOPPED, deadline);
     if (service->_state != BL_SERVICE_STOPPING) return;
     if (service->_phase == BL_PHASE_CANCELLING) return;
-    service->_drain_end = service->_graceful_end = bl_now();
-    bl_ns grace_end =
-        bl_ns_add(service->_graceful_end, service->_options.cancel_grace);
-    service->_final_end = earlier(service->_final_end, grace_end);
+    bl_ns now = bl_now();
+    bl_ns end = earlier(service->_final_end,
+                        bl_ns_add(now, service->_options.cancel_grace));
+    service->_drain_end = service->_graceful_end = now;
+    service->_final_end = later(end, bl_ns_add(now, BL__SERVICE_TICK));
     phase_cancel(service, "the service was told to end at once");
 }
 

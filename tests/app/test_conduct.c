@@ -318,6 +318,28 @@ TEST(a_forced_stop_gives_up_after_its_grace, (t_log)) {
     bl_app_free(s.app);
 }
 
+/* The process stood still for an hour, and no timer has been called yet. */
+TEST(a_forced_stop_after_its_time_leaves_time_to_clean_up, (t_log),
+     .clock = T_CLOCK_MANUAL) {
+    struct stage s = { .db = { .ignores_stop = true, .ignores_cancel = true } };
+    (void)t_log;
+    BL_GROUP_SCOPED(group);
+    stage_new(&s);
+    cast_add(s.app, &s.db, "db", NULL);
+    REQUIRE_OK(bl_app_start(s.app, &group));
+    CHECK(bl_app_begin_stop(s.app));
+    t_settle();
+    CHECK_OK(bl_loop_advance(bl_loop_running(), HOUR));
+    bl_app_force_stop(s.app, SEC(2));
+    t_advance(US(500));
+    bl_event_set(&s.db.release);
+    t_settle();
+    CHECK_EQ(cast_state(&s.db), BL_SERVICE_STOPPED);
+    CHECK_OK(bl_app_wait(s.app));
+    CHECK_OK(bl_group_exit(&group, 0));
+    bl_app_free(s.app);
+}
+
 /* ---- crashes ------------------------------------------------------------- */
 
 TEST(a_crash_takes_dependents_down_first_and_up_last, .tags = "order") {

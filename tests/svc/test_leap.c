@@ -139,3 +139,21 @@ TEST(who_ignores_everything_is_given_up_a_tick_later, .clock = T_CLOCK_MANUAL) {
     CHECK_EQ(actor.inside, 0);
     CHECK_ERR(bl_service_wait(&actor.service), BL_ETIMEDOUT);
 }
+
+/* The timer that has come due has not been called yet. */
+TEST(a_late_start_that_is_stopped_after_its_time_is_given_up,
+     .clock = T_CLOCK_MANUAL) {
+    ACTOR actor = { .start_time = 3 * HOUR, .cleanup_time = 3 * HOUR };
+    REQUIRE_OK(actor_init(&actor, NULL));
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, start_late, &actor));
+    t_settle();
+    leap(HOUR); /* it is late, and cancelled */
+    REQUIRE_EQ(info_of(&actor).phase, BL_PHASE_CANCELLING);
+    CHECK_OK(bl_loop_advance(bl_loop_running(), HOUR));
+    bl_service_begin_stop(&actor.service, BL_FOREVER);
+    t_settle();
+    CHECK_STR(actor_path(&actor), "starting>stopping>failed");
+    t_advance(3 * HOUR);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
