@@ -142,6 +142,9 @@ void bl_app_after(bl_app *app, const char *name, const char *other);
 /*
  * Says that the app can do without the service called `name`: its failure ends
  * nothing but what requires it, and nobody waits for it to be ready.
+ *
+ * The service has to be there already, unlike in bl_app_requires: otherwise the
+ * app remembers BL_ENOENT, and bl_app_check, bl_app_start and bl_app_run fail.
  */
 BL_API
 void bl_app_set_optional(bl_app *app, const char *name);
@@ -149,6 +152,8 @@ void bl_app_set_optional(bl_app *app, const char *name);
 /*
  * Says that two services begin again together: when one fails, both are
  * stopped and started.  Pairs that share a service make one set.
+ *
+ * Both have to be there already, as for bl_app_set_optional.
  */
 BL_API
 void bl_app_restart_together(bl_app *app, const char *name, const char *other);
