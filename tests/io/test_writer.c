@@ -33,12 +33,17 @@ static void desk_close(struct desk *desk) {
 /* What has come to the other end; "" if it would have to wait. */
 static const char *got(struct desk *desk) {
     static char text[64];
-    bl_ssize count = BL_ECANCELED;
+    size_t total = 0;
+    bl_ssize count;
     bl_scope scope;
     bl_scope_enter_move_on(&scope, 1);
-    count = bl_stream_read(desk->ends[1], text, sizeof text - 1);
+    do {
+        count = bl_stream_read(desk->ends[1], text + total,
+                               sizeof text - 1 - total);
+        if (count > 0) total += (size_t)count;
+    } while (count > 0);
     CHECK_GE(bl_scope_exit(&scope, (int)count), 0);
-    text[count > 0 ? count : 0] = '\0';
+    text[total] = '\0';
     return text;
 }
 
@@ -111,9 +116,8 @@ static int flush(void *arg) {
     return 0;
 }
 
-/* Rigid: if nobody is there to be refused for, it waits itself. */
 TEST(a_flush_that_was_cancelled_before_it_began_can_be_repeated,
-     .tags = "rigid order") {
+     .tags = "order") {
     struct desk desk;
     desk_open(&desk, 4);
     CHECK_OK(bl_stream_write_all(desk.ends[0], "full", 4, NULL));
@@ -122,21 +126,24 @@ TEST(a_flush_that_was_cancelled_before_it_began_can_be_repeated,
     BL_GROUP_SCOPED(group);
     REQUIRE_OK(bl_spawn(&group, flush, &call));
     t_settle();
-    CHECK_ERR(bl_writer_put(&desk.writer, "x", 1), BL_EBUSY);
-    CHECK_ERR(bl_writer_printf(&desk.writer, "x"), BL_EBUSY);
-    CHECK_ERR(bl_writer_flush(&desk.writer), BL_EBUSY);
+    WITHIN(SEC(1)) {
+        CHECK_ERR(bl_writer_put(&desk.writer, "x", 1), BL_EBUSY);
+        CHECK_ERR(bl_writer_printf(&desk.writer, "x"), BL_EBUSY);
+        CHECK_ERR(bl_writer_flush(&desk.writer), BL_EBUSY);
+    }
     bl_group_cancel(&group);
     CHECK_OK(bl_group_exit(&group, 0));
     CHECK_ERR(call.rc, BL_ECANCELED);
     CHECK(!bl_stream_is_cut(desk.ends[0]));
     CHECK_STR(got(&desk), "full");
-    CHECK_OK(bl_writer_flush(&desk.writer));
+    WITHIN(SEC(1)) {
+        CHECK_OK(bl_writer_flush(&desk.writer));
+    }
     CHECK_STR(got(&desk), "abc");
     desk_close(&desk);
 }
 
-/* Rigid: if nobody has begun to flush, it waits itself. */
-TEST(a_flush_that_was_cut_short_ends_the_stream, .tags = "rigid") {
+TEST(a_flush_that_was_cut_short_ends_the_stream) {
     struct desk desk;
     desk_open(&desk, 4);
     CHECK_OK(bl_writer_put(&desk.writer, "abcdef", 6));
@@ -148,7 +155,9 @@ TEST(a_flush_that_was_cut_short_ends_the_stream, .tags = "rigid") {
     CHECK_OK(bl_group_exit(&group, 0));
     CHECK_ERR(call.rc, BL_ECANCELED);
     CHECK(bl_stream_is_cut(desk.ends[0]));
-    CHECK_ERR(bl_writer_flush(&desk.writer), BL_EMISUSE);
+    WITHIN(SEC(1)) {
+        CHECK_ERR(bl_writer_flush(&desk.writer), BL_EMISUSE);
+    }
     desk_close(&desk);
 }
 
