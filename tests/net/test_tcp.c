@@ -73,8 +73,7 @@ static int server_open(struct server *server, bl_group *group) {
 
 /* ---- connecting -------------------------------------------------------- */
 
-/* Rigid: if nobody accepts, no answer comes. */
-TEST(a_connection_carries_bytes_both_ways, .tags = "rigid") {
+TEST(a_connection_carries_bytes_both_ways) {
     struct server server;
     char bytes[8];
     int rc = 0;
@@ -83,7 +82,9 @@ TEST(a_connection_carries_bytes_both_ways, .tags = "rigid") {
         REQUIRE_OK(server_open(&server, group));
         REQUIRE_OK(bl_tcp_connect(&server.address, &stream));
         CHECK_OK(bl_stream_write_all(stream, "hello", 5, NULL));
-        CHECK_OK(bl_stream_read_exactly(stream, bytes, 5, NULL));
+        WITHIN(SEC(1)) {
+            CHECK_OK(bl_stream_read_exactly(stream, bytes, 5, NULL));
+        }
         CHECK_MEM(bytes, 5, "hello", 5);
         CHECK_OK(bl_stream_close(stream));
     }
