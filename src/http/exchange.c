@@ -13,6 +13,7 @@
 
 #include <strings.h>
 
+#include "base/site.h"
 #include "http/server.h"
 
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
@@ -221,6 +222,7 @@ static int answer(bl__http_connection *connection) {
     connection->server->stats->requests++;
     int rc = call_handler(connection, &is_over_time);
     if (rc == BL_ECANCELED && bl_is_cancelled()) return rc;
+    bl__site_forget(); /* the handler's last call */
     rc = finish_answer(connection, rc, is_over_time);
     if (rc >= 0 && connection->is_broken) rc = BL_EMISUSE;
     if (rc < 0) return rc;

@@ -109,6 +109,27 @@ static void swallow(bl_stream *stream, size_t bytes) {
     REQUIRE_OK(bl_stream_read_exactly(stream, text, bytes, NULL));
 }
 
+/* What waits for the next request is the server, and no call of the handler. */
+TEST(an_idle_connection_shows_no_call_of_the_handler) {
+    struct house house;
+    char text[512];
+    BL_GROUP_SCOPED(group);
+    house_init(&house);
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream, "/wait");
+    t_settle();
+    CHECK_CONTAINS(t_task_tree(), "bl_event_wait(&house->may_answer)");
+    bl_event_set(&house.may_answer);
+    CHECK_CONTAINS(hear(stream, text, sizeof text), "200 OK");
+    t_settle();
+    CHECK_CONTAINS(t_task_tree(), "connection: waits for stream read\n");
+    CHECK_OK(bl_stream_close(stream));
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+}
+
 TEST(requests_are_served_on_kept_connections) {
     struct house house;
     char text[400];
