@@ -281,4 +281,5 @@ void bl_http_limit_body(bl_http_exchange *exchange, uint64_t bytes_max) {
 
 void bl_http_end_connection(bl_http_exchange *exchange) {
     exchange->_connection->must_end = true;
+    exchange->_connection->persists = false; /* an answer may have begun */
 }

@@ -137,6 +137,18 @@ TEST(a_handler_may_end_the_connection) {
               "Connection: close\r\n\r\nhello");
 }
 
+static int end_meanwhile(bl_http_exchange *exchange, void *arg) {
+    (void)arg;
+    CHECK_OK(bl_http_begin(exchange, 200, NULL, 2));
+    bl_http_end_connection(exchange);
+    return bl_http_write(exchange, "ab", 2) < 0 ? BL_EIO : 0;
+}
+
+TEST(a_handler_that_ends_it_too_late_to_say_so_ends_it) {
+    CHECK_STR(talk_once(&a_talk, end_meanwhile, GET GET),
+              "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab");
+}
+
 static char much[100000];
 
 static int reply_much(bl_http_exchange *exchange, void *arg) {

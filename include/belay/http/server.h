@@ -207,7 +207,8 @@ int bl_http_add_field(bl_http_exchange *exchange, const char *name,
                       const char *value);
 
 /*
- * Says that the connection ends with this answer.
+ * Says that the connection ends with this answer.  That is announced if the
+ * answer has not begun.
  */
 BL_API
 void bl_http_end_connection(bl_http_exchange *exchange);
