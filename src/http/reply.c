@@ -59,7 +59,9 @@ static bool may_persist(const bl__http_connection *connection) {
     const bl_http_body *body = &connection->body;
     if (!bl__http_head_persists(&connection->head)) return false;
     if (connection->must_end || body->failure < 0) return false;
-    /* A handler that answers before it reads mostly wants none of it. */
+    /* A handler that answers before it reads mostly wants none of it.  How long
+     * a chunked body is nobody knows yet: most are short, and to announce an
+     * end for their sake would cost those their connections. */
     bool is_long =
         body->framing == BL__HTTP_LENGTH && body->left > BL__HTTP_DISCARD_BYTES;
     if (is_long && !body->was_asked_for) return false;
