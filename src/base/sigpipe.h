@@ -11,8 +11,8 @@
 /*
  * Holds the signal of a broken pipe back for one call, and then takes it away:
  * a library cannot change what a signal does for the whole program.  `error`
- * is what the call failed with, 0 if it did not; EPIPE of a call that raises the
- * signal though it has moved a part.
+ * is what the call failed with, 0 if it did not; EPIPE of a call that raises
+ * the signal though it has moved a part.
  */
 struct bl__sigpipe {
     sigset_t before;
