@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io/socket.h - a stream of a socket about which everything is known
+ * io/socket.h - a stream of a socket about which more is known
  */
 #ifndef BL__IO_SOCKET_H
 #define BL__IO_SOCKET_H
@@ -12,5 +12,11 @@
  * the system nothing.  What TCP has of its own holds only if `is_tcp`.
  */
 int bl__stream_take_socket(int fd, bool is_tcp, bl_stream **stream);
+
+/*
+ * Has closing the socket raise no SIGPIPE.  It may where the kernel encrypts:
+ * it tries once more to send what it has left, and then nobody reads that.
+ */
+void bl__stream_hush(bl_stream *socket);
 
 #endif

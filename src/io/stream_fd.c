@@ -54,6 +54,7 @@ struct fd_stream {
     bool has_hung_up; /* or urgent bytes: a short read proves nothing */
     bool is_untried;  /* nobody has read yet, or was told that he could */
     bool is_borrowed; /* the descriptors stay open */
+    bool is_hushed;   /* closing it raises no signal */
     struct fd_wait *waits[2];
     bl_watch watches[2];
     enum bl__fd_way ways[2];
@@ -315,12 +316,21 @@ static bl_ssize pipe_write(void *context, const struct iovec *parts,
     }
 }
 
+static int fd_close(struct fd_stream *self, enum bl__direction direction) {
+    struct bl__sigpipe held;
+    if (!self->is_hushed) return bl_watch_close(&self->watches[direction]);
+    bl__sigpipe_hold(&held);
+    int rc = bl_watch_close(&self->watches[direction]);
+    bl__sigpipe_drop(&held, EPIPE);
+    return rc;
+}
+
 /* Ends one direction.  Returns what closing its descriptor said. */
 static int pipe_let_go(struct fd_stream *self, enum bl__direction direction) {
     int fd = self->fds[direction];
     if (fd < 0) return 0;
     self->fds[direction] = -1;
-    if (!self->is_borrowed) return bl_watch_close(&self->watches[direction]);
+    if (!self->is_borrowed) return fd_close(self, direction);
     bl_watch_stop(&self->watches[direction]);
     return 0;
 }
@@ -462,6 +472,11 @@ int bl_stream_take_fd(int fd, bl_stream **stream) {
     if (bl_loop_running() == NULL) return BL_ENOLOOP;
     int rc = socket_set_nodelay(fd, &is_tcp);
     return rc < 0 ? rc : bl__stream_take_socket(fd, is_tcp, stream);
+}
+
+void bl__stream_hush(bl_stream *socket) {
+    BL__ASSERT(socket->is_socket);
+    fd_self(socket)->is_hushed = true;
 }
 
 int bl__stream_take_socket(int fd, bool is_tcp, bl_stream **stream) {

@@ -37,6 +37,7 @@
 
 #include "base/assert.h"
 #include "base/sigpipe.h"
+#include "io/socket.h"
 #include "tls/tls.h"
 
 bool bl__tls_kernel_sends(const struct bl__tls *tls) {
@@ -169,6 +170,7 @@ bool bl__tls_kernel_offer(struct bl__tls *tls) {
         BIO_free(bio);
         return false;
     }
+    bl__stream_hush(tls->under);
     SSL_set0_wbio(tls->ssl, bio); /* which owns it */
     SSL_set_options(tls->ssl, SSL_OP_ENABLE_KTLS);
     return true;
