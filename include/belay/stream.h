@@ -229,7 +229,8 @@ int bl_stream_writev_all(bl_stream *stream, const struct iovec *parts,
 /*
  * Sends `bytes` of the file `file_fd`, beginning at `offset`, without copying
  * them through the program where the kernel can: into sockets that do not
- * block.  The file's own position is neither used nor moved.
+ * block, and TLS over one for which the kernel encrypts.  The file's own
+ * position is neither used nor moved.
  *
  * `*done` (may be NULL) tells how many were sent, in every case; a send that
  * was cut short cuts the stream, as in bl_stream_write_all.  Between chunks

@@ -9,7 +9,7 @@
  *
  *   what users write goes straight to the lower stream, which waits, is
  *   cancelled and takes parts as any socket does: its bytes become records
- *   below;
+ *   below, and those of a file do by sendfile();
  *   what OpenSSL has to say itself, alerts and tickets, is in `out` in plain,
  *   and has to be sent through its BIO, which knows of which type it is.
  *
@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +39,7 @@
 #include "base/assert.h"
 #include "base/sigpipe.h"
 #include "io/socket.h"
+#include "sys/seam.h"
 #include "tls/tls.h"
 
 bool bl__tls_kernel_sends(const struct bl__tls *tls) {
@@ -113,17 +115,63 @@ static int refuse_keys(struct bl__tls *tls) {
                            "and the kernel cannot change them");
 }
 
-bl_ssize bl__tls_kernel_write(struct bl__tls *tls, const struct iovec *parts,
-                              int count) {
-    if (SSL_get_key_update_type(tls->ssl) != SSL_KEY_UPDATE_NONE) {
-        return refuse_keys(tls);
-    }
+/* Takes `flushing`; others may have ended the connection meanwhile. */
+static int write_begin(struct bl__tls *tls) {
     int rc = bl_lock_acquire(&tls->flushing);
     if (rc < 0) return rc;
-    bl_ssize moved = BL_ECLOSED;
-    if (!tls->is_closed) moved = bl_stream_writev(tls->under, parts, count);
+    rc = bl__tls_may_write(tls);
+    bool is_asked = SSL_get_key_update_type(tls->ssl) != SSL_KEY_UPDATE_NONE;
+    if (rc == 0 && is_asked) rc = refuse_keys(tls);
+    if (rc < 0) BL_IGNORE(bl_lock_release(&tls->flushing)); /* it is ours */
+    return rc;
+}
+
+static bl_ssize write_end(struct bl__tls *tls, bl_ssize moved) {
     BL_IGNORE(bl_lock_release(&tls->flushing)); /* it is ours */
     return tls->is_closed && moved < 0 ? BL_ECLOSED : moved;
+}
+
+bl_ssize bl__tls_kernel_write(struct bl__tls *tls, const struct iovec *parts,
+                              int count) {
+    int rc = write_begin(tls);
+    if (rc < 0) return rc;
+    return write_end(tls, bl_stream_writev(tls->under, parts, count));
+}
+
+/* Whether the peer is gone: sendfile() takes the pages all the same, and has
+ * told why to nobody. */
+static int fate(int fd) {
+    struct pollfd item = { .fd = fd };
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (poll(&item, 1, 0) <= 0 || (item.revents & POLLHUP) == 0) return 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) error = 0;
+    return error > 0 ? -error : BL_EPIPE;
+}
+
+static bl_ssize try_send_file(struct bl__tls *tls, int file_fd, int64_t offset,
+                              size_t bytes) {
+    int fd = bl_stream_fd(tls->under);
+    int rc = fate(fd);
+    return rc < 0 ? rc : bl__sys_send_file(fd, file_fd, offset, bytes);
+}
+
+static bl_ssize send_file_some(struct bl__tls *tls, int file_fd, int64_t offset,
+                               size_t bytes) {
+    while (!tls->is_closed) {
+        bl_ssize moved = try_send_file(tls, file_fd, offset, bytes);
+        if (moved != BL_EAGAIN) return moved;
+        int rc = bl_stream_wait(tls->under, BL_WRITABLE);
+        if (rc < 0) return rc;
+    }
+    return BL_ECLOSED;
+}
+
+bl_ssize bl__tls_kernel_send_file(struct bl__tls *tls, int file_fd,
+                                  int64_t offset, size_t bytes) {
+    int rc = write_begin(tls);
+    if (rc < 0) return rc;
+    return write_end(tls, send_file_some(tls, file_fd, offset, bytes));
 }
 
 int bl__tls_kernel_drain(struct bl__tls *tls) {

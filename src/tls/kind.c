@@ -161,13 +161,17 @@ static bl_ssize encrypt_parts(struct bl__tls *tls, const struct iovec *parts,
     return rc < 0 ? rc : (bl_ssize)bytes;
 }
 
-/* Whether there may be more to write; flushes what is left from before. */
-static int write_begin(struct bl__tls *tls) {
-    int rc = bl__tls_flush(tls);
+int bl__tls_may_write(const struct bl__tls *tls) {
     if (tls->is_closed) return BL_ECLOSED;
     if (tls->failure < 0) return bl__tls_failed(tls);
-    if (tls->is_ended) return BL_EPIPE;
-    return rc;
+    return tls->is_ended ? BL_EPIPE : 0;
+}
+
+/* Flushes what is left from before.  Returns whether more may be written. */
+static int write_begin(struct bl__tls *tls) {
+    int flushed = bl__tls_flush(tls);
+    int rc = bl__tls_may_write(tls);
+    return rc < 0 ? rc : flushed;
 }
 
 static bl_ssize tls_write(void *self, const struct iovec *parts, int count) {
@@ -187,6 +191,17 @@ static bl_ssize tls_write(void *self, const struct iovec *parts, int count) {
         return moved > 0 ? moved : rc;
     }
     return rc < 0 ? rc : moved;
+}
+
+/* Where the program encrypts, it has to read the file, too. */
+static bl_ssize tls_send_file(void *self, int file_fd, int64_t offset,
+                              size_t bytes) {
+    struct bl__tls *tls = self;
+    if (!bl__tls_kernel_sends(tls)) return BL_ENOTSUP;
+    int rc = write_begin(tls);
+    if (rc == 0) return bl__tls_kernel_send_file(tls, file_fd, offset, bytes);
+    if (rc == BL_ECANCELED) bl__tls_hand_over(tls);
+    return rc;
 }
 
 /* ---- ending ------------------------------------------------------------ */
@@ -297,4 +312,5 @@ const bl_stream_ops bl__tls_ops = {
     .abort = tls_abort,
     .free = tls_free,
     .try_read = tls_try_read,
+    .send_file = tls_send_file,
 };

@@ -160,6 +160,10 @@ int bl__tls_kernel_send_out(struct bl__tls *tls);
 bl_ssize bl__tls_kernel_write(struct bl__tls *tls, const struct iovec *parts,
                               int count);
 
+/* Sends a part of a file, and is cancelled, as bl__tls_kernel_write does. */
+bl_ssize bl__tls_kernel_send_file(struct bl__tls *tls, int file_fd,
+                                  int64_t offset, size_t bytes);
+
 /*
  * Waits until TCP has room again: closing the descriptor sends what the kernel
  * has encrypted and TCP had no room for, and drops what it has none for then.
@@ -171,6 +175,9 @@ int bl__tls_kernel_drain(struct bl__tls *tls);
 extern const bl_stream_ops bl__tls_ops;
 
 void bl__tls_free(struct bl__tls *tls);
+
+/* Whether there may be more to write: 0, or the code that says why not. */
+int bl__tls_may_write(const struct bl__tls *tls);
 
 /* Sends the alert that OpenSSL has left, for a bounded time. */
 void bl__tls_send_alert(struct bl__tls *tls);

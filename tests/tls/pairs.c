@@ -92,6 +92,17 @@ void pair_make(struct tls_pair *pair, const bl_tls_config *client,
     pair_connect(pair, carrier);
 }
 
+int pair_try_make(struct tls_pair *pair, enum tls_carrier carrier) {
+    bl_tls_config client = client_config();
+    bl_tls_config server = server_config();
+    *pair = (struct tls_pair){ .client = { .host = "localhost" } };
+    client.uses_kernel = server.uses_kernel = carrier == OVER_KERNEL;
+    int rc = bl_tls_context_new(&client, &pair->client.context);
+    if (rc == 0) rc = bl_tls_context_new(&server, &pair->server.context);
+    if (rc < 0) CHECK_ALWAYS(rc == BL_ENOMEM);
+    return rc < 0 ? rc : pair_try_connect(pair, carrier);
+}
+
 /* A lower stream is taken, or aborted so that the other end is not kept. */
 static void end_shaken(struct tls_end *end) {
     if (end->rc < 0) bl_stream_abort(end->under);

@@ -44,6 +44,10 @@ bl_tls_config client_config(void);
 void pair_make(struct tls_pair *pair, const bl_tls_config *client,
                const bl_tls_config *server, enum tls_carrier carrier);
 
+/* The same for sweeps, of the default configurations: returns what has failed.
+ * The pair is to be aborted in any case. */
+int pair_try_make(struct tls_pair *pair, enum tls_carrier carrier);
+
 /* Two lower streams for a pair that has contexts already. */
 int pair_try_connect(struct tls_pair *pair, enum tls_carrier carrier);
 void pair_connect(struct tls_pair *pair, enum tls_carrier carrier);

@@ -530,13 +530,8 @@ static int ask_once(struct tls_end *end) {
 }
 
 static void ask_and_serve(enum tls_carrier carrier) {
-    struct tls_pair pair = { .client = { .host = "localhost" } };
-    bl_tls_config client = client_config();
-    bl_tls_config server = server_config();
-    int rc = bl_tls_context_new(&client, &pair.client.context);
-    if (rc == 0) rc = bl_tls_context_new(&server, &pair.server.context);
-    if (rc < 0) CHECK_ALWAYS(rc == BL_ENOMEM);
-    if (rc == 0) rc = pair_try_connect(&pair, carrier);
+    struct tls_pair pair;
+    int rc = pair_try_make(&pair, carrier);
     if (rc < 0) {
         CHECK_OK(rc);
         pair_abort(&pair);

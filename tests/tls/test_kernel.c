@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/famine.h"
 #include "support/sockets.h"
 #include "support/streams.h"
 #include "tls/pairs.h"
@@ -203,6 +204,61 @@ TEST(the_kernel_encrypts_what_both_write, (agreed), .skip_if = no_kernel,
     pair_abort(&pair);
 }
 
+/* ---- files ------------------------------------------------------------- */
+
+enum {
+    FEW = 100000 /* what fits into the socket */
+};
+
+static int file_of_few(void) {
+    int file = plain_file();
+    fill_much();
+    REQUIRE_EQ(write(file, much, FEW), FEW);
+    return file;
+}
+
+/* A copy would need a buffer. */
+TEST(a_file_is_sent_without_a_copy, (agreed), .skip_if = no_kernel,
+     .tags = "rigid") {
+    struct tls_pair pair;
+    int file = file_of_few();
+    open_agreed(&pair, &agreements[agreed], true);
+    bl_stream *server = pair.server.stream;
+    famine_begin(0);
+    CHECK_OK(bl_stream_write_all(server, much, 3, NULL));
+    CHECK_OK(bl_stream_send_file(server, file, 3, FEW - 5, NULL));
+    CHECK_OK(bl_stream_write_all(server, much + FEW - 2, 2, NULL));
+    famine_end();
+    CHECK_OK(bl_stream_close(server));
+    pair.server.stream = NULL;
+    CHECK_OK(bl_stream_read_exactly(pair.client.stream, got, FEW, NULL));
+    CHECK(memcmp(got, much, FEW) == 0);
+    CHECK_EQ(bl_stream_read(pair.client.stream, got, 1), 0);
+    close(file);
+    pair_abort(&pair);
+}
+
+/* It has no pages that could be sent, in older kernels. */
+TEST(a_file_that_the_kernel_refuses_is_copied, .skip_if = no_kernel,
+     .tags = "rigid") {
+    struct tls_pair pair;
+    int file = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    REQUIRE_GE(file, 0);
+    open_agreed(&pair, &agreements[3], true);
+    bl_stream *server = pair.server.stream;
+    CHECK_OK(bl_stream_write_all(server, "head", 4, NULL));
+    CHECK_OK(bl_stream_send_file(server, file, 0, FEW, NULL));
+    CHECK_OK(bl_stream_write_all(server, "tail", 4, NULL));
+    CHECK_OK(bl_stream_read_exactly(pair.client.stream, got, FEW + 8, NULL));
+    CHECK_MEM(got, 4, "head", 4);
+    CHECK_MEM(got + FEW + 4, 4, "tail", 4);
+    for (int i = 4; i < FEW + 4; i++) {
+        if (got[i] != 0) t_fail("not a zero");
+    }
+    close(file);
+    pair_abort(&pair);
+}
+
 /* ---- keys -------------------------------------------------------------- */
 
 TEST(a_peer_that_asks_for_new_keys_is_refused, .skip_if = no_kernel,
@@ -214,6 +270,10 @@ TEST(a_peer_that_asks_for_new_keys_is_refused, .skip_if = no_kernel,
     check_a_word(&pair);
     CHECK_OK(bl_tls_update_keys(pair.client.stream));
     check_a_word(&pair); /* by its new keys */
+    int file = file_of_few();
+    CHECK_ERR(bl_stream_send_file(pair.server.stream, file, 0, 1, NULL),
+              BL_ETLS);
+    close(file);
     CHECK_ERR(bl_stream_write(pair.server.stream, "x", 1), BL_ETLS);
     CHECK_ERR(bl_stream_write(pair.server.stream, "x", 1), BL_ETLS);
     CHECK_ERR(bl_stream_read(pair.server.stream, bytes, 8), BL_ETLS);
@@ -273,6 +333,49 @@ static void close_when_full(struct tls_pair *pair, int room) {
     CHECK_OK(rc);
     CHECK_OK(bl_group_exit(&group, 0));
     CHECK_OK(op.result);
+}
+
+/* A ticket is what OpenSSL says by itself: it waits in `out` for room. */
+static void leave_a_ticket(struct tls_pair *pair) {
+    SSL *ssl = bl_tls_ssl(pair->server.stream);
+    REQUIRE_EQ(SSL_new_session_ticket(ssl), 1);
+    REQUIRE_EQ(SSL_do_handshake(ssl), -1);
+}
+
+struct sending {
+    bl_stream *stream;
+    int file;
+    size_t done;
+    int rc;
+};
+
+static int send_few(void *arg) {
+    struct sending *sending = arg;
+    sending->rc = bl_stream_send_file(sending->stream, sending->file, 0, FEW,
+                                      &sending->done);
+    CHECK_EQ(SSL_do_handshake(bl_tls_ssl(sending->stream)), 1); /* is sent */
+    return bl_stream_shutdown_write(sending->stream);
+}
+
+TEST(a_file_comes_after_what_openssl_had_to_say, .skip_if = no_kernel,
+     .tags = "rigid") {
+    struct tls_pair pair;
+    int rc;
+    struct sending sending = { .file = file_of_few() };
+    open_agreed(&pair, &agreements[3], true);
+    sending.stream = pair.server.stream;
+    size_t sent = write_until_full(&pair);
+    leave_a_ticket(&pair);
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, send_few, &sending));
+    t_settle();
+    CHECK_EQ(sending.done, 0);
+    CHECK_EQ(read_to_the_end(pair.client.stream, &rc), sent + FEW);
+    CHECK_OK(rc);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(sending.rc);
+    close(sending.file);
+    pair_abort(&pair);
 }
 
 /* The kernel holds a record of which TCP has taken only a part. */

@@ -9,6 +9,7 @@
  */
 #include <belay/test.h>
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@
 #include "tls/pairs.h"
 
 enum {
-    MUCH = 1024 * 1024
+    MUCH = 1024 * 1024,
+    FEW = 40000 /* some records */
 };
 
 PARAM(int, carrier, OVER_MEMORY, OVER_TCP, OVER_KERNEL);
@@ -126,6 +128,234 @@ TEST(a_file_is_sent_encrypted, (carrier), .tags = "rigid") {
     CHECK(memcmp(got, much, 100000) == 0);
     close(file);
     pair_abort(&pair);
+}
+
+/* ---- files ------------------------------------------------------------- */
+
+/* A file on its way to the server, which a task sends. */
+struct sending {
+    struct tls_pair pair;
+    int file;
+    size_t done;
+    size_t come; /* at the server */
+    int rc;
+    bool has_ended;
+};
+
+static int send_much(void *arg) {
+    struct sending *sending = arg;
+    sending->rc = bl_stream_send_file(sending->pair.client.stream,
+                                      sending->file, 0, MUCH, &sending->done);
+    sending->has_ended = true;
+    return 0;
+}
+
+static int file_of_much(void) {
+    int file = plain_file();
+    fill_much();
+    REQUIRE_EQ(write(file, much, MUCH), MUCH);
+    return file;
+}
+
+/* Has the sender stuck in the middle: nobody reads. */
+static void stick_file(struct sending *sending, bl_group *group, int carrier) {
+    *sending = (struct sending){ .file = file_of_much() };
+    pair_open(&sending->pair, (enum tls_carrier)carrier);
+    REQUIRE_OK(bl_spawn(group, send_much, sending));
+    t_settle();
+    REQUIRE(!sending->has_ended);
+}
+
+static void end_file(struct sending *sending) {
+    pair_abort(&sending->pair);
+    close(sending->file);
+}
+
+/* The server has got what was said to be sent, and the rest does not come. */
+static void check_that_file_is_cut(struct sending *sending) {
+    struct tls_pair *pair = &sending->pair;
+    CHECK(bl_stream_is_cut(pair->client.stream));
+    CHECK_ERR(bl_stream_write(pair->client.stream, "x", 1), BL_EMISUSE);
+    /* Tickets that nobody has read would make a reset of the end. */
+    CHECK_ERR(bl_stream_try_read(pair->client.stream, got, 1), BL_EAGAIN);
+    CHECK_OK(bl_stream_close(pair->client.stream));
+    pair->client.stream = NULL;
+    CHECK_ERR(bl_stream_read(pair->server.stream, got, 1), BL_ETLSTRUNCATED);
+}
+
+TEST(a_file_goes_between_what_is_written_around_it, (carrier),
+     .tags = "rigid") {
+    struct tls_pair pair;
+    int file = file_of_much();
+    pair_open(&pair, (enum tls_carrier)carrier);
+    struct stream_op reads = { .stream = pair.server.stream,
+                               .bytes = got,
+                               .count = MUCH };
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, op_read_exactly, &reads));
+    CHECK_OK(bl_stream_write_all(pair.client.stream, much, 7, NULL));
+    CHECK_OK(bl_stream_send_file(pair.client.stream, file, 7, 500000, NULL));
+    CHECK_OK(bl_stream_send_file(pair.client.stream, file, 500007, 1, NULL));
+    CHECK_OK(bl_stream_write_all(pair.client.stream, much + 500008,
+                                 MUCH - 500008, NULL));
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(reads.result);
+    CHECK(memcmp(got, much, MUCH) == 0);
+    CHECK_OK(bl_stream_close(pair.client.stream));
+    pair.client.stream = NULL;
+    CHECK_EQ(bl_stream_read(pair.server.stream, got, 1), 0);
+    close(file);
+    pair_abort(&pair);
+}
+
+TEST(a_cancelled_file_has_come_as_far_as_was_said, (carrier), .tags = "rigid") {
+    struct sending sending;
+    BL_GROUP_SCOPED(group);
+    stick_file(&sending, &group, carrier);
+    bl_stream *client = sending.pair.client.stream;
+    CHECK_ERR(bl_stream_write(client, "x", 1), BL_EBUSY);
+    CHECK_ERR(bl_stream_send_file(client, sending.file, 0, 1, NULL), BL_EBUSY);
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(sending.rc, BL_ECANCELED);
+    CHECK_GT(sending.done, 0);
+    CHECK_LT(sending.done, MUCH);
+
+    /* Reading goes on, and sends what is left of the last record. */
+    char byte;
+    struct stream_op reads = { .stream = client, .bytes = &byte, .count = 1 };
+    BL_GROUP_SCOPED(readers);
+    REQUIRE_OK(bl_spawn(&readers, stream_op_read, &reads));
+    CHECK_OK(bl_stream_read_exactly(sending.pair.server.stream, got,
+                                    sending.done, NULL));
+    CHECK(memcmp(got, much, sending.done) == 0);
+    CHECK_OK(bl_stream_write_all(sending.pair.server.stream, "!", 1, NULL));
+    CHECK_OK(bl_group_exit(&readers, 0));
+    CHECK_EQ(reads.result, 1);
+    check_that_file_is_cut(&sending);
+    end_file(&sending);
+}
+
+TEST(a_file_that_becomes_shorter_is_cut, (carrier), .tags = "rigid") {
+    struct sending sending;
+    BL_GROUP_SCOPED(group);
+    stick_file(&sending, &group, carrier);
+    REQUIRE_OK(ftruncate(sending.file, MUCH - 1000));
+    CHECK_OK(bl_stream_read_exactly(sending.pair.server.stream, got,
+                                    MUCH - 1000, NULL));
+    CHECK(memcmp(got, much, MUCH - 1000) == 0);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(sending.rc, BL_EIO);
+    CHECK_EQ(sending.done, MUCH - 1000);
+    check_that_file_is_cut(&sending);
+    end_file(&sending);
+}
+
+TEST(a_file_that_is_not_there_is_not_begun, (carrier), .tags = "rigid") {
+    struct tls_pair pair;
+    int file = plain_file();
+    pair_open(&pair, (enum tls_carrier)carrier);
+    CHECK_ERR(bl_stream_send_file(pair.client.stream, file, 0, 1, NULL),
+              BL_EIO);
+    CHECK_ERR(bl_stream_send_file(pair.client.stream, -1, 0, 1, NULL),
+              BL_EBADF);
+    CHECK_OK(bl_stream_send_file(pair.client.stream, file, 0, 0, NULL));
+    CHECK(!bl_stream_is_cut(pair.client.stream));
+    CHECK_OK(bl_stream_shutdown_write(pair.client.stream));
+    REQUIRE_EQ(write(file, "x", 1), 1);
+    CHECK_ERR(bl_stream_send_file(pair.client.stream, file, 0, 1, NULL),
+              BL_EPIPE);
+    CHECK_EQ(bl_stream_read(pair.server.stream, got, 1), 0);
+    close(file);
+    pair_abort(&pair);
+}
+
+TEST(a_file_for_a_peer_that_is_gone_is_a_code_and_no_signal, (carrier)) {
+    struct sending sending = { .file = file_of_much() };
+    signal(SIGPIPE, SIG_DFL);
+    pair_open(&sending.pair, (enum tls_carrier)carrier);
+    bl_stream_abort(sending.pair.server.stream);
+    sending.pair.server.stream = NULL;
+    CHECK_OK(send_much(&sending));
+    CHECK(sending.rc == BL_EPIPE || sending.rc == BL_ECONNRESET);
+    CHECK_LT(sending.done, MUCH);
+    end_file(&sending);
+}
+
+TEST(ending_a_stream_ends_its_file, (carrier, is_closed), .tags = "rigid") {
+    struct sending sending;
+    BL_GROUP_SCOPED(group);
+    stick_file(&sending, &group, carrier);
+    if (is_closed) {
+        CHECK_ERR(bl_stream_close(sending.pair.client.stream), BL_ETIMEDOUT);
+    } else {
+        bl_stream_abort(sending.pair.client.stream);
+    }
+    sending.pair.client.stream = NULL;
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(sending.rc, BL_ECLOSED);
+    CHECK_LT(sending.done, MUCH);
+    end_file(&sending);
+}
+
+static int end_once(struct tls_end *end, int rc) {
+    if (rc < 0) {
+        bl_stream_abort(end->stream);
+    } else {
+        rc = bl_stream_close(end->stream);
+    }
+    end->stream = NULL;
+    return rc;
+}
+
+/* Shakes hands, and reads what comes of the file. */
+static int receive_once(void *arg) {
+    struct sending *sending = arg;
+    struct tls_end *end = &sending->pair.server;
+    bl_ssize count = -1;
+    int rc = bl_tls_accept(end->context, end->under, NULL, &end->stream);
+    if (rc < 0) bl_stream_abort(end->under);
+    end->under = NULL;
+    while (rc == 0 && count != 0) {
+        count = bl_stream_read(end->stream, got + sending->come,
+                               MUCH - sending->come);
+        if (count < 0) rc = (int)count;
+        if (count > 0) sending->come += (size_t)count;
+    }
+    CHECK_ALWAYS(memcmp(got, much, sending->come) == 0);
+    if (rc == 0) CHECK_ALWAYS(sending->come == FEW); /* it has ended well */
+    return end_once(end, rc);
+}
+
+static int send_once(struct sending *sending) {
+    struct tls_end *end = &sending->pair.client;
+    bl_tls_options options = { .size = sizeof options, .waits_for_end = true };
+    int rc = bl_tls_connect(end->context, end->under, end->host, &options,
+                            &end->stream);
+    if (rc < 0) bl_stream_abort(end->under);
+    end->under = NULL;
+    if (rc == 0) {
+        rc = bl_stream_send_file(end->stream, sending->file, 0, FEW,
+                                 &sending->done);
+    }
+    return end_once(end, rc);
+}
+
+TEST(a_file_arrives_or_the_sender_knows, .sweep = T_CANCEL | T_OOM | T_IO) {
+    struct sending sending = { .file = plain_file() };
+    fill_much();
+    REQUIRE_EQ(write(sending.file, much, FEW), FEW);
+    int rc = pair_try_make(&sending.pair, OVER_KERNEL);
+    if (rc == 0) {
+        BL_GROUP(group, rc) {
+            rc = bl_spawn(group, receive_once, &sending);
+            if (rc == 0) rc = send_once(&sending);
+        }
+    }
+    CHECK_OK(rc);
+    if (!t_injected()) CHECK_EQ(sending.come, FEW);
+    bl_error_handled();
+    end_file(&sending);
 }
 
 /* ---- trying ------------------------------------------------------------ */
