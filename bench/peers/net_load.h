@@ -158,7 +158,7 @@ struct net_load {
     size_t question_bytes;
     size_t answer_bytes;
     bool speaks_http;    /* the program's metrics are those of NET_HTTP */
-    bool is_about_spins; /* ... echoes of 64 bytes, one under way */
+    bool is_about_spins; /* ... echoes of 64 bytes, one under way; accept */
     double *times_ns;    /* NET_P50: of messages */
     size_t time_count;
 };
@@ -563,7 +563,9 @@ static inline int net_repeat(const char *contender, net_server_fn *server,
 
 static inline bool net_is_ours(const struct net_metric *metric) {
     bool is_small = metric->kind == NET_ECHO && metric->bytes == 64;
-    if (net_load.is_about_spins) return is_small && metric->depth == 1;
+    if (net_load.is_about_spins) {
+        return (is_small && metric->depth == 1) || metric->kind == NET_ACCEPT;
+    }
     return (metric->kind == NET_HTTP) == net_load.speaks_http;
 }
 
