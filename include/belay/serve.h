@@ -98,6 +98,8 @@ typedef struct bl_serve_options {
  *   BL_ENOLOOP    no loop runs on this thread; the listener is still the
  *                 caller's
  *   BL_ENOTASK    called from a loop callback; likewise
+ *   BL_EBUSY      another task serves it, or accepts from it; likewise
+ *   BL_ETHREAD    the listener belongs to another loop; likewise
  *
  * Any other code is one of bl_listener_accept's that does not pass by itself.
  */

@@ -63,6 +63,8 @@ struct bl_listener {
     bl_watch watch;
     bl_loop *loop;
     struct listener_use *user;
+    bl__listener_closed_fn *on_close; /* NULL while nobody has claimed it */
+    void *on_close_context;
     int fd;
     int kept_fd;   /* accepted, but not given away; -1 if there is none */
     bool is_ready; /* worth trying */
@@ -114,6 +116,22 @@ static int listener_enter(bl_listener *listener, struct listener_use *use) {
     if (use->is_closed) return BL_ECLOSED;
     if (rc < 0) listener_leave(listener);
     return rc;
+}
+
+int bl__listener_claim(bl_listener *listener, bl__listener_closed_fn *on_close,
+                       void *context) {
+    bl_loop *loop = bl_loop_running();
+    if (loop == NULL) return BL_ENOLOOP;
+    if (listener->loop != loop) return BL_ETHREAD;
+    if (listener->user != NULL) return BL_EBUSY;
+    if (listener->on_close != NULL) return BL_EBUSY;
+    listener->on_close = on_close;
+    listener->on_close_context = context;
+    return 0;
+}
+
+void bl__listener_release(bl_listener *listener) {
+    listener->on_close = NULL;
 }
 
 static int listener_wait(bl_listener *listener, struct listener_use *use) {
@@ -507,6 +525,9 @@ void bl_listener_close(bl_listener *listener) {
             use->is_parked = false;
             bl_park_wake(&use->park, BL_ECLOSED);
         }
+    }
+    if (listener->on_close != NULL) {
+        listener->on_close(listener->on_close_context);
     }
     if (listener->kept_fd >= 0) close(listener->kept_fd);
     listener_clear_path(listener);

@@ -24,6 +24,7 @@
 #include <poll.h>
 
 #include "base/assert.h"
+#include "net/socket.h"
 
 static const bl_ns serve_grace_default = BL_SEC(5);
 static const bl_ns serve_unspoken_default = BL_SEC(1);
@@ -194,6 +195,7 @@ static int serve_begin(struct bl__server *server, bl_connection *connection) {
 static int serve_one(struct bl__server *server) {
     bl_connection connection = { .arg = server->options.arg,
                                  ._server = server };
+    if (server->listener == NULL) return BL_ECLOSED;
     int rc = bl_listener_accept(server->listener, &connection.stream,
                                 &connection.peer);
     if (rc == 0) return serve_begin(server, &connection);
@@ -233,6 +235,15 @@ static int serve_watch_stop(void *arg) {
     return rc;
 }
 
+/* It may wait for room, or for what was lacking, and not for a connection. */
+static void serve_on_close(void *context) {
+    struct bl__server *server = context;
+    server->listener = NULL;
+    if (server->is_accepting) {
+        bl_scope_cancel(&server->accepting, "the listener was closed");
+    }
+}
+
 static void serve_end_grace(void *context) {
     struct bl__server *server = context;
     bl_group_cancel_because(&server->group, "the grace is over");
@@ -270,7 +281,6 @@ static void serve_stop(struct bl__server *server) {
         serve_accept_queue(server);
     }
     bl_listener_close(server->listener);
-    server->listener = NULL;
     bl_token_cancel(server->idle, "the server was stopped");
     if (unspoken == 0) unspoken = serve_unspoken_default;
     bl_timer_start(bl_loop_running(), &server->unspoken_grace,
@@ -294,10 +304,7 @@ static int serve_run(struct bl__server *server) {
         server->is_accepting = false;
         rc = bl_scope_exit(&server->accepting, rc);
     }
-    if (rc == BL_ECLOSED) {
-        server->listener = NULL; /* closed by somebody: that is a stop too */
-        rc = 0;
-    }
+    if (rc == BL_ECLOSED) rc = 0; /* by somebody: that is a stop too */
     serve_stop(server);
     return rc;
 }
@@ -326,8 +333,13 @@ int bl_serve(bl_listener *listener, bl_serve_fn *handler,
         rc = bl_sem_init(&server.room, limit, limit);
         BL__ASSERT(rc == 0);
     }
+    rc = bl__listener_claim(listener, serve_on_close, &server);
+    if (rc < 0) return rc;
     rc = bl_group_enter(&server.group);
-    if (rc < 0) return rc; /* no loop, no task: the caller's still */
+    if (rc < 0) { /* no task: it is the caller's still */
+        bl__listener_release(listener);
+        return rc;
+    }
 
     rc = bl_token_new(&server.idle);
     if (rc == 0) rc = bl_token_new(&server.unspoken);

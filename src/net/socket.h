@@ -23,6 +23,22 @@ enum {
  */
 void bl__addr_find_holder(const bl_addr *address, char *text, size_t bytes);
 
+typedef void bl__listener_closed_fn(void *context);
+
+/*
+ * Has `on_close` called when the listener is closed, by whomever: for a server,
+ * which also waits elsewhere than in bl_listener_accept and would not be told
+ * there.  `on_close` must not wait.
+ *
+ * Errors: BL_EBUSY if somebody has claimed it or accepts; BL_ETHREAD and
+ * BL_ENOLOOP.
+ */
+int bl__listener_claim(bl_listener *listener, bl__listener_closed_fn *on_close,
+                       void *context);
+
+/* Takes the claim back. */
+void bl__listener_release(bl_listener *listener);
+
 /* One attempt of many: how bl_connect_name connects to one address. */
 typedef int bl__attempt_fn(void *context, const bl_addr *address,
                            bl_stream **stream);

@@ -485,6 +485,85 @@ TEST(closing_the_listener_is_a_stop) {
     CHECK_OK(bl_stream_close(stream));
 }
 
+TEST(a_second_server_leaves_the_listener_to_the_first) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.connections_max = 1;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    t_settle();
+    CHECK_ERR(bl_serve(house.listener, echo, NULL), BL_EBUSY);
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    t_settle(); /* the first does not accept now: there is no room */
+    CHECK_ERR(bl_serve(house.listener, echo, NULL), BL_EBUSY);
+    ask(stream);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_OK(bl_stream_close(stream));
+}
+
+TEST(closing_the_listener_reaches_a_server_that_waits_for_room) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.connections_max = 1;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    t_settle();
+    bl_listener_close(house.listener);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.finished, 1);
+    CHECK_OK(bl_stream_close(stream));
+}
+
+/* It has been given room, and has not run since. */
+TEST(a_listener_may_be_closed_just_when_there_is_room) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    house.options.connections_max = 1;
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    CHECK_OK(bl_stream_close(stream));
+    while (house.stats.active > 0)
+        CHECK_OK(bl_yield());
+    bl_listener_close(house.listener);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_EQ(house.stats.finished, 1);
+}
+
+static int close_in_need(void *arg) {
+    struct failing *failing = arg;
+    struct house house;
+    bl_group group = BL__ZEROED;
+    REQUIRE_OK(bl_group_enter(&group));
+    REQUIRE_OK(house_init(&house, echo));
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    t_settle();
+    CHECK_GE(house.stats.accept_errors, 1);
+    CHECK_EQ(failing->code, BL_EMFILE);
+    bl_ns begun = bl_now();
+    bl_listener_close(house.listener);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_EQ(bl_now(), begun);
+    CHECK_OK(house.rc);
+    bl_stream_abort(stream);
+    return 0;
+}
+
+TEST(closing_the_listener_reaches_a_server_that_lacks_descriptors) {
+    struct failing failing = { BL_IO_ACCEPT, BL_EMFILE, 1000 };
+    bl_loop_options options = failing_options(&failing);
+    CHECK_OK(run_elsewhere(close_in_need, &failing, &options));
+}
+
 TEST(a_cancelled_server_cancels_its_connections) {
     struct house house;
     BL_GROUP_SCOPED(group);
