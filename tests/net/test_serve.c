@@ -504,6 +504,25 @@ TEST(a_second_server_leaves_the_listener_to_the_first) {
     CHECK_OK(bl_stream_close(stream));
 }
 
+static int serve_a_stranger(void *listener) {
+    return bl_serve(listener, echo, NULL);
+}
+
+TEST(a_server_leaves_the_listener_of_another_loop_alone) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, echo));
+    CHECK_ERR(run_elsewhere(serve_a_stranger, house.listener, NULL),
+              BL_ETHREAD);
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    ask(stream);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_OK(house.rc);
+    CHECK_OK(bl_stream_close(stream));
+}
+
 TEST(closing_the_listener_reaches_a_server_that_waits_for_room) {
     struct house house;
     BL_GROUP_SCOPED(group);
