@@ -117,7 +117,7 @@ static const char *why_not_a_million(void) {
 PARAM(bool, is_old_kernel, false, true);
 
 TEST(a_million_tasks_sleep_at_once_and_are_cancelled_and_joined,
-     (is_old_kernel), .no_loop = true, .tags = "order slow",
+     (is_old_kernel), .no_loop = true, .tags = "huge order",
      .watchdog = SEC(100), .skip_if = why_not_a_million) {
     struct crowd crowd = { .count = MILLION };
     if (is_old_kernel) refuse_light_guards();
