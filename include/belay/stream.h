@@ -338,6 +338,33 @@ BL_API
 bool bl_stream_is_socket(const bl_stream *stream);
 
 /*
+ * As bl_stream_write, of up to `bytes` of the file `file_fd` from `offset`, and
+ * without copying them: for kinds of your own that stand on another stream.
+ * Who only wants to send a file takes bl_stream_send_file.
+ *
+ * Returns how many were moved, 0 at the end of the file.
+ *
+ * Errors:
+ *   BL_EINVAL   stream is NULL, offset below 0, or bytes 0
+ *   BL_ENOTSUP  the stream, or the kernel from this file, can only copy;
+ *               nothing was moved
+ *
+ * Any other code is one of bl_stream_write's.
+ */
+BL_MAY_WAIT
+bl_ssize bl_stream_send_file_some(bl_stream *stream, int file_fd,
+                                  int64_t offset, size_t bytes);
+
+/*
+ * Tells the stream of a socket that the kernel encrypts what is written to it
+ * (TCP_ULP "tls").  Closing such a socket tries once more to send what is left,
+ * and would raise SIGPIPE if nobody reads that; then it does not.  Says nothing
+ * to NULL, and to streams that are no sockets.
+ */
+BL_API
+void bl_stream_note_kernel_tls(bl_stream *stream);
+
+/*
  * A kind of stream of your own: what it does, and what the stream does for it.
  *
  * The stream has checked arguments, loop and cancellation, and holds a second
@@ -414,6 +441,9 @@ void *bl_stream_self(const bl_stream *stream, const bl_stream_ops *ops);
 #    define bl_stream_writev(...)                    \
         BL__AT("bl_stream_writev(" #__VA_ARGS__ ")", \
                bl_stream_writev(__VA_ARGS__))
+#    define bl_stream_send_file_some(...)                    \
+        BL__AT("bl_stream_send_file_some(" #__VA_ARGS__ ")", \
+               bl_stream_send_file_some(__VA_ARGS__))
 #    define bl_stream_write_all(...)                    \
         BL__AT("bl_stream_write_all(" #__VA_ARGS__ ")", \
                bl_stream_write_all(__VA_ARGS__))

@@ -37,23 +37,23 @@ static void send_advance(struct send *send, size_t bytes) {
 }
 
 /* One chunk, without copying; BL_ENOTSUP if it has to be copied. */
-static bl_ssize send_some(const struct send *send) {
-    const bl_stream *stream = send->stream;
-    size_t bytes =
-        send->left < SEND_CHUNK_BYTES ? send->left : SEND_CHUNK_BYTES;
+static bl_ssize send_chunk(bl_stream *stream, int file, int64_t offset,
+                           size_t bytes) {
     if (stream->ops->send_file == NULL) return BL_ENOTSUP;
-    return stream->ops->send_file(stream->self, send->file, send->offset,
-                                  bytes);
+    if (bytes > SEND_CHUNK_BYTES) bytes = SEND_CHUNK_BYTES;
+    bl_ssize moved = stream->ops->send_file(stream->self, file, offset, bytes);
+    if (moved > 0) bl__stream_spend(stream, (size_t)moved);
+    return moved;
 }
 
 static int send_by_kind(struct send *send) {
     bl_stream *stream = send->stream;
     while (send->left > 0) {
-        bl_ssize moved = send_some(send);
+        bl_ssize moved =
+            send_chunk(stream, send->file, send->offset, send->left);
         if (moved == 0) return BL_EIO; /* the file has become shorter */
         if (moved < 0) return (int)moved;
         send_advance(send, (size_t)moved);
-        bl__stream_spend(stream, (size_t)moved);
         if (send->left == 0) break;
         int rc = bl__stream_checkpoint(stream);
         if (rc < 0) return rc;
@@ -123,4 +123,14 @@ int bl_stream_send_file(bl_stream *stream, int file_fd, int64_t offset,
     bl__stream_leave(stream, BL__WRITING);
     if (done != NULL) *done = send.done;
     return rc;
+}
+
+bl_ssize bl_stream_send_file_some(bl_stream *stream, int file_fd,
+                                  int64_t offset, size_t bytes) {
+    if (stream == NULL || offset < 0 || bytes == 0) return BL_EINVAL;
+    int rc = bl__stream_enter(stream, BL__WRITING);
+    if (rc < 0) return rc;
+    bl_ssize moved = send_chunk(stream, file_fd, offset, bytes);
+    bl__stream_leave(stream, BL__WRITING);
+    return moved;
 }

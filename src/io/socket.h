@@ -13,10 +13,4 @@
  */
 int bl__stream_take_socket(int fd, bool is_tcp, bl_stream **stream);
 
-/*
- * Has closing the socket raise no SIGPIPE.  It may where the kernel encrypts:
- * it tries once more to send what it has left, and then nobody reads that.
- */
-void bl__stream_hush(bl_stream *socket);
-
 #endif

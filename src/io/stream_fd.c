@@ -54,7 +54,7 @@ struct fd_stream {
     bool has_hung_up; /* or urgent bytes: a short read proves nothing */
     bool is_untried;  /* nobody has read yet, or was told that he could */
     bool is_borrowed; /* the descriptors stay open */
-    bool is_hushed;   /* closing it raises no signal */
+    bool has_tls;     /* by the kernel: closing it may raise a signal */
     struct fd_wait *waits[2];
     bl_watch watches[2];
     enum bl__fd_way ways[2];
@@ -318,7 +318,7 @@ static bl_ssize pipe_write(void *context, const struct iovec *parts,
 
 static int fd_close(struct fd_stream *self, enum bl__direction direction) {
     struct bl__sigpipe held;
-    if (!self->is_hushed) return bl_watch_close(&self->watches[direction]);
+    if (!self->has_tls) return bl_watch_close(&self->watches[direction]);
     bl__sigpipe_hold(&held);
     int rc = bl_watch_close(&self->watches[direction]);
     bl__sigpipe_drop(&held, EPIPE);
@@ -474,9 +474,8 @@ int bl_stream_take_fd(int fd, bl_stream **stream) {
     return rc < 0 ? rc : bl__stream_take_socket(fd, is_tcp, stream);
 }
 
-void bl__stream_hush(bl_stream *socket) {
-    BL__ASSERT(socket->is_socket);
-    fd_self(socket)->is_hushed = true;
+void bl_stream_note_kernel_tls(bl_stream *stream) {
+    if (bl_stream_is_socket(stream)) fd_self(stream)->has_tls = true;
 }
 
 int bl__stream_take_socket(int fd, bool is_tcp, bl_stream **stream) {

@@ -38,8 +38,6 @@
 
 #include "base/assert.h"
 #include "base/sigpipe.h"
-#include "io/socket.h"
-#include "sys/seam.h"
 #include "tls/tls.h"
 
 bool bl__tls_kernel_sends(const struct bl__tls *tls) {
@@ -149,22 +147,12 @@ static int fate(int fd) {
     return error > 0 ? -error : BL_EPIPE;
 }
 
-static bl_ssize try_send_file(struct bl__tls *tls, int file_fd, int64_t offset,
-                              size_t bytes) {
-    int fd = bl_stream_fd(tls->under);
-    int rc = fate(fd);
-    return rc < 0 ? rc : bl__sys_send_file(fd, file_fd, offset, bytes);
-}
-
 static bl_ssize send_file_some(struct bl__tls *tls, int file_fd, int64_t offset,
                                size_t bytes) {
-    while (!tls->is_closed) {
-        bl_ssize moved = try_send_file(tls, file_fd, offset, bytes);
-        if (moved != BL_EAGAIN) return moved;
-        int rc = bl_stream_wait(tls->under, BL_WRITABLE);
-        if (rc < 0) return rc;
-    }
-    return BL_ECLOSED;
+    int rc = bl_stream_wait(tls->under, BL_WRITABLE);
+    if (rc == 0) rc = fate(bl_stream_fd(tls->under));
+    if (rc < 0) return rc;
+    return bl_stream_send_file_some(tls->under, file_fd, offset, bytes);
 }
 
 bl_ssize bl__tls_kernel_send_file(struct bl__tls *tls, int file_fd,
@@ -218,7 +206,7 @@ bool bl__tls_kernel_offer(struct bl__tls *tls) {
         BIO_free(bio);
         return false;
     }
-    bl__stream_hush(tls->under);
+    bl_stream_note_kernel_tls(tls->under);
     SSL_set0_wbio(tls->ssl, bio); /* which owns it */
     SSL_set_options(tls->ssl, SSL_OP_ENABLE_KTLS);
     return true;

@@ -170,6 +170,50 @@ TEST(a_peer_that_leaves_in_the_middle_is_no_signal_either) {
     end(&sending);
 }
 
+TEST(a_part_of_a_file_is_what_the_socket_takes) {
+    struct sending sending = begin(TO_SOCKET, false);
+    char bytes[100];
+    bl_stream *stream = sending.stream;
+    int file = sending.file;
+    CHECK_EQ(bl_stream_send_file_some(stream, file, 7, 100), 100);
+    CHECK_EQ(read(sending.peer, bytes, sizeof bytes), 100);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        CHECK_EQ(bytes[i], pattern(7 + i));
+    bl_ssize moved = bl_stream_send_file_some(stream, file, 0, FILE_BYTES);
+    CHECK_GE(moved, 1);
+    CHECK_LE(moved, 256 * 1024); /* then it is the others' turn */
+    CHECK(!bl_stream_is_cut(stream));
+    CHECK_EQ(bl_stream_send_file_some(stream, file, FILE_BYTES, 1), 0);
+    CHECK_ERR(bl_stream_send_file_some(stream, -1, 0, 1), BL_EBADF);
+    CHECK_ERR(bl_stream_send_file_some(NULL, file, 0, 1), BL_EINVAL);
+    CHECK_ERR(bl_stream_send_file_some(stream, file, -1, 1), BL_EINVAL);
+    CHECK_ERR(bl_stream_send_file_some(stream, file, 0, 0), BL_EINVAL);
+    end(&sending);
+}
+
+/* Who stands on such a stream copies by itself. */
+TEST(a_part_of_a_file_is_not_copied) {
+    struct sending blocking = begin(TO_BLOCKING_SOCKET, false);
+    struct sending pipe = begin(TO_PIPE, false);
+    CHECK_ERR(bl_stream_send_file_some(blocking.stream, blocking.file, 0, 1),
+              BL_ENOTSUP);
+    CHECK_ERR(bl_stream_send_file_some(pipe.stream, pipe.file, 0, 1),
+              BL_ENOTSUP);
+    end(&blocking);
+    end(&pipe);
+}
+
+TEST(only_a_socket_is_told_of_the_tls_of_the_kernel) {
+    struct sending socket = begin(TO_SOCKET, true);
+    struct sending pipe = begin(TO_PIPE, false);
+    bl_stream_note_kernel_tls(NULL);
+    bl_stream_note_kernel_tls(pipe.stream);
+    bl_stream_note_kernel_tls(socket.stream);
+    CHECK_OK(bl_stream_write_all(socket.stream, "a", 1, NULL));
+    end(&socket);
+    end(&pipe);
+}
+
 TEST(what_is_not_there_cannot_be_sent) {
     struct sending sending = begin(TO_SOCKET, true);
     size_t done = 77;
