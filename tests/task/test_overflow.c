@@ -27,9 +27,8 @@ __attribute__((noinline)) static int digs_a_little_too_deep(void *arg) {
         ROOM = 700
     };
     (void)arg;
-    size_t left = bl_stack_left();
-    volatile char *low = (char *)__builtin_frame_address(0) - left;
-    volatile char *deep = __builtin_alloca(left - ROOM);
+    volatile char *deep = __builtin_alloca(bl_stack_left() - ROOM);
+    volatile char *low = deep - bl_stack_left(); /* measured from there */
     deep[0] = 1;
     low[-64] = 1;
     int rc = bl_yield();
