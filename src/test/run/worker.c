@@ -268,8 +268,10 @@ bool bl__worker_is_alive(const struct bl__worker *worker) {
 }
 
 static void order(struct bl__worker *worker, enum bl__order order_next) {
-    const struct message message = { .order = order_next,
-                                     .test_case = worker->job.test_case };
+    struct message message;
+    memset(&message, 0, sizeof message); /* what lies between is sent, too */
+    message.order = order_next;
+    message.test_case = worker->job.test_case;
     /* To a process that has just ended: its end will be noticed. */
     BL_IGNORE(send(worker->channel, &message, sizeof message, MSG_NOSIGNAL) <
               0);
