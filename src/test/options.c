@@ -261,6 +261,12 @@ static bool set_sweep(struct bl__test_settings *settings, const char *value) {
     return settings->sweep != 0;
 }
 
+static bool set_once(struct bl__test_settings *settings, const char *value) {
+    (void)value;
+    settings->is_once = true;
+    return true;
+}
+
 static bool set_driver(struct bl__test_settings *settings, const char *value) {
     if (strcmp(value, "epoll") == 0) {
         settings->driver = BL_DRIVER_EPOLL;
@@ -412,6 +418,7 @@ static const struct bl__option test_options[] = {
     { "--check-determinism", NULL, set_determinism,
       "run each test twice and compare the steps" },
     { "--sweep", "cancel,oom,io", set_sweep, "inject into every test" },
+    { "--once", NULL, set_once, "run each test once, whatever it asks for" },
     { "--update-snapshots", NULL, set_update, "keep what CHECK_SNAPSHOT sees" },
 };
 

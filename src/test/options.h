@@ -71,6 +71,7 @@ struct bl__test_settings {
     unsigned depth;                  /* of the schedule */
     bool has_watchdog;
     bool checks_determinism; /* each test twice */
+    bool is_once;            /* each test, whatever it asks for */
     bool has_short_io;       /* calls may move fewer bytes than they could */
     unsigned schedules;      /* of every test, at least */
     bl_ns fuzz_time;         /* of real time, for each FUZZ test; 0: not said */

@@ -97,6 +97,19 @@ TEST(sweeps_find_planted_bugs, .no_loop = true) {
     check_replays(BUGS, token);
 }
 
+TEST(once_is_without_injections_and_other_orders, .no_loop = true) {
+    struct subrun run = subrun_run(BUGS, "a_lost_connection", "--sweep",
+                                   "cancel", "--once", NULL);
+    CHECK_EQ(run.status, 0);
+    CHECK_EQ(subrun_count(&run, "cancel point"), 0);
+    subrun_done(&run);
+    run = subrun_run(BUGS, "-s", "tells_its_order", "--schedule", "random",
+                     "--explore", "20", "--once", NULL);
+    CHECK_EQ(run.status, 0);
+    CHECK_EQ(subrun_count(&run, "order "), 1);
+    subrun_done(&run);
+}
+
 PARAM(const char *, sound, "no_lost_wakeup", "no_lost_connection");
 
 TEST(sound_code_survives_it_all, (sound), .no_loop = true) {

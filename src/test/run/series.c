@@ -163,6 +163,7 @@ static bool begin_input(struct bl__series *series, uint64_t number) {
 static bool next_mode(struct bl__series *series, enum bl__test_mode mode,
                       const struct bl__test_record *record) {
     unsigned sweep = sweep_of(series);
+    if (series->settings->is_once) return false;
     if (series->job.test_case->test->options.no_loop) {
         sweep &= BL_TEST_SWEEP_OOM;
     }
