@@ -9,18 +9,21 @@
  *     something ends in it     EXTEND_TIMEOUT_USEC: draining makes progress
  *     the watchdog's half      WATCHDOG=1, from a timer of the loop itself
  *
- * What the manager does not take at once is tried again by a timer.  Nothing
- * of this can fail the app: a manager that is gone is a line in the log.
+ * What the manager does not take at once is tried again by a timer, and for a
+ * moment at the very end, when there is no loop any more.  Nothing of this can
+ * fail the app: a manager that is gone is a line in the log.
  */
 #include <belay/error.h>
 #include <belay/loop.h>
 
+#include <poll.h>
 #include <stdio.h>
 
 #include "app/app.h"
 #include "base/assert.h"
 
 static const bl_ns manager_flush_pause = BL_MS(100);
+static const bl_ns manager_last_patience = BL_MS(500);
 static const bl_ns manager_extend_spare = BL_SEC(1);
 
 /* Sends the notice if there is a manager, and sees to it that it gets there. */
@@ -77,10 +80,18 @@ void bl__manager_open(bl_app *app) {
     app->watchdog_interval = bl_notify_watchdog(app->notify);
 }
 
+/* How it ended is said last, and mostly amid much else.  A socket does not tell
+ * when that of the manager has room again. */
+static void manager_flush_last(bl_notify *notify) {
+    bl_ns end = bl_ns_add(bl_now_real(), manager_last_patience);
+    while (bl_notify_flush(notify) == BL_EAGAIN && bl_now_real() < end)
+        poll(NULL, 0, 1);
+}
+
 void bl__manager_close(bl_app *app) {
     bl_timer_stop(&app->flush);
     bl_timer_stop(&app->watchdog);
-    if (app->notify != NULL) BL_IGNORE(bl_notify_flush(app->notify)); /* last */
+    if (app->notify != NULL) manager_flush_last(app->notify);
     bl_notify_close(app->notify);
     app->notify = NULL;
 }

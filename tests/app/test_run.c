@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -695,6 +696,35 @@ TEST(a_full_socket_neither_hangs_nor_loses_that_we_are_ready, .no_loop = true) {
     CHECK_STR(hear(&m), "READY=1\nSTATUS=running, 2/2 services ready");
     manager_fill(&m);
     CHECK_EQ(end_by(&d, SIGTERM), 0);
+    manager_close(&m);
+}
+
+/* Whether the daemon ends meanwhile, and nothing is left to be said. */
+static bool ends_within(const struct daemon *daemon, int ms) {
+    int fd = (int)syscall(SYS_pidfd_open, daemon->pid, 0);
+    REQUIRE(fd >= 0);
+    struct pollfd has_ended = { .fd = fd, .events = POLLIN };
+    bool ends = poll(&has_ended, 1, ms) == 1;
+    close(fd);
+    return ends;
+}
+
+TEST(a_manager_that_reads_late_hears_how_it_ended, .no_loop = true) {
+    struct play play = { .db = { .name = "db" } };
+    struct manager m;
+    struct daemon d;
+    char last[512] = "";
+    manage(&m);
+    launch_up(&d, &play);
+    manager_fill(&m);
+    kill(d.pid, SIGTERM);
+    await(&d, "stopped in ");
+    CHECK(!ends_within(&d, 50));
+    while (strcmp(last, "STATUS=stopped, 0/2 services ready") != 0) {
+        snprintf(last, sizeof last, "%s", hear(&m));
+        REQUIRE(strcmp(last, "silence") != 0);
+    }
+    CHECK_EQ(end(&d), 0);
     manager_close(&m);
 }
 
