@@ -47,9 +47,7 @@ PRIVATE = {
 PRIVATE_FILES = {
     "net": {"sys/seam.h",  # its system calls can be made to fail, as io's
             "io/socket.h"},  # a connection is accepted with its options set
-    "tls": {"sys/seam.h",  # likewise
-            "io/socket.h"},  # the kernel's TLS makes closing it loud
-    "app": {"sys/seam.h",  # as net's
+    "app": {"sys/seam.h",  # likewise
             "svc/service.h"},  # the conductor is the keeper of its services
     "test": {"sys/driver.h"},  # the simulated driver implements its table
 }
