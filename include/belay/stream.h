@@ -345,10 +345,12 @@ bool bl_stream_is_socket(const bl_stream *stream);
  * Returns how many were moved, 0 at the end of the file.
  *
  * Errors:
- *   BL_EINVAL   stream is NULL, offset below 0, or bytes 0
- *   BL_ENOTSUP  the stream, or the kernel from this file, can only copy;
- *               nothing was moved
+ *   BL_EINVAL     stream is NULL, offset below 0, or bytes 0
+ *   BL_ENOTSUP    the stream, or the kernel from this file, can only copy
+ *   BL_EBADF      file_fd is not open for reading
+ *   BL_ECANCELED  an enclosing scope was cancelled
  *
+ * After an error nothing was moved, and the stream is as it was.
  * Any other code is one of bl_stream_write's.
  */
 BL_MAY_WAIT

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io/socket.h - a stream of a socket about which more is known
+ * io/socket.h - a stream of a socket about which everything is known
  */
 #ifndef BL__IO_SOCKET_H
 #define BL__IO_SOCKET_H

@@ -191,6 +191,39 @@ TEST(a_part_of_a_file_is_what_the_socket_takes) {
     end(&sending);
 }
 
+static int send_parts(void *arg) {
+    struct sending *sending = arg;
+    bl_ssize moved;
+    do {
+        moved = bl_stream_send_file_some(sending->stream, sending->file,
+                                         (int64_t)sending->done,
+                                         FILE_BYTES - sending->done);
+        if (moved > 0) sending->done += (size_t)moved;
+    } while (moved > 0);
+    sending->rc = (int)moved;
+    sending->has_ended = true;
+    return 0;
+}
+
+TEST(a_part_that_is_cancelled_has_moved_nothing) {
+    struct sending sending = begin(TO_SOCKET, false);
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, send_parts, &sending));
+    t_settle();
+    REQUIRE(!sending.has_ended); /* there is no room */
+    CHECK_ERR(bl_stream_send_file_some(sending.stream, sending.file, 0, 1),
+              BL_EBUSY);
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+    CHECK_ERR(sending.rc, BL_ECANCELED);
+    CHECK_GT(sending.done, 0);
+    CHECK(!bl_stream_is_cut(sending.stream));
+    CHECK_EQ(compare(sending.peer, 0), sending.done);
+    CHECK_EQ(bl_stream_send_file_some(sending.stream, sending.file, 0, 9), 9);
+    CHECK_EQ(compare(sending.peer, 0), 9);
+    end(&sending);
+}
+
 /* Who stands on such a stream copies by itself. */
 TEST(a_part_of_a_file_is_not_copied) {
     struct sending blocking = begin(TO_BLOCKING_SOCKET, false);
