@@ -174,9 +174,11 @@ TEST(a_part_of_a_file_is_what_the_socket_takes) {
     struct sending sending = begin(TO_SOCKET, false);
     bl_stream *stream = sending.stream;
     int file = sending.file;
-    CHECK_EQ(bl_stream_send_file_some(stream, file, 7, 100), 100);
-    CHECK_EQ(compare(sending.peer, 7), 107);
-    bl_ssize moved = bl_stream_send_file_some(stream, file, 0, FILE_BYTES);
+    bl_ssize moved = bl_stream_send_file_some(stream, file, 7, 100);
+    CHECK_GE(moved, 1);
+    CHECK_LE(moved, 100);
+    CHECK_EQ(compare(sending.peer, 7), 7 + moved);
+    moved = bl_stream_send_file_some(stream, file, 0, FILE_BYTES);
     CHECK_GE(moved, 1);
     CHECK_LE(moved, 256 * 1024); /* then it is the others' turn */
     CHECK(!bl_stream_is_cut(stream));
@@ -216,8 +218,10 @@ TEST(a_part_that_is_cancelled_has_moved_nothing) {
     CHECK_GT(sending.done, 0);
     CHECK(!bl_stream_is_cut(sending.stream));
     CHECK_EQ(compare(sending.peer, 0), sending.done);
-    CHECK_EQ(bl_stream_send_file_some(sending.stream, sending.file, 0, 9), 9);
-    CHECK_EQ(compare(sending.peer, 0), 9);
+    bl_ssize moved = /* the stream goes on */
+        bl_stream_send_file_some(sending.stream, sending.file, 0, 9);
+    CHECK_GT(moved, 0);
+    CHECK_EQ(compare(sending.peer, 0), moved);
     end(&sending);
 }
 
