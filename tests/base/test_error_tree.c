@@ -410,21 +410,21 @@ TEST(a_wide_tree_is_no_trouble) {
     check_large(bl__error_new_group(&errors, NULL, NULL), LARGE);
 }
 
-TEST(a_deep_tree_with_a_leaf_before_each_level_is_no_trouble) {
+TEST(a_deep_tree_with_a_leaf_before_each_level_is_no_trouble, .tags = "bulky") {
     bl_error *error = TREE(leaf(-6));
     for (int i = 0; i < LARGE; i++)
         error = TREE(leaf(-5), error);
     check_large(error, LARGE + 1);
 }
 
-TEST(a_deep_tree_with_a_leaf_behind_each_level_is_no_trouble) {
+TEST(a_deep_tree_with_a_leaf_behind_each_level_is_no_trouble, .tags = "bulky") {
     bl_error *error = TREE(leaf(-6));
     for (int i = 0; i < LARGE; i++)
         error = TREE(error, leaf(-5));
     check_large(error, LARGE + 1);
 }
 
-TEST(a_deep_tree_with_a_group_on_each_side_is_no_trouble) {
+TEST(a_deep_tree_with_a_group_on_each_side_is_no_trouble, .tags = "bulky") {
     bl_error *error = TREE(leaf(-6));
     for (int i = 0; i < LARGE / 4; i++) {
         bl_error *side = TREE(leaf(-5), leaf(-5));

@@ -455,7 +455,8 @@ TEST(the_watch_looks_on_and_ends_with_the_load, (visit), .tags = "bulky") {
 }
 
 /* By the virtual clock a loop that never sleeps would stop the time. */
-TEST(a_precise_load_ends_as_any_other, (visit), .clock = BL_TEST_CLOCK_REAL) {
+TEST(a_precise_load_ends_as_any_other, (visit), .tags = "bulky",
+     .clock = BL_TEST_CLOCK_REAL) {
     visit->options.is_precise = true;
     visit->options.rate_milli = 1000000;
     visit->options.count = 5;
