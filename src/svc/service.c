@@ -232,16 +232,15 @@ int bl_service_start(bl_service *service, bl_group *group, void **value) {
 
 /* ---- stop and wait ------------------------------------------------------- */
 
+/* In line before anybody else runs: who is not would have to hear of an error
+ * by the group, and as a cancellation. */
 static int end_wait(bl_service *service) {
     if (has_ended(service)) {
         int rc = bl_checkpoint();
         return rc < 0 ? rc : end_result(service);
     }
     struct bl__service_wait wait = { .is_served = false };
-    int rc = bl_checkpoint();
-    if (rc < 0) return rc;
-    if (has_ended(service)) return end_wait(service);
-    rc = wait_in(&service->_enders, &wait, "service end", service);
+    int rc = wait_in(&service->_enders, &wait, "service end", service);
     return rc < 0 ? rc : wait_result(&wait);
 }
 

@@ -487,6 +487,21 @@ TEST(a_hundred_stops_are_one_and_get_equal_results) {
     CHECK_EQ(actor.stops_seen, 1);
 }
 
+/* A turn ends after 128 calls that need not wait, in whichever that is. */
+TEST(who_stops_it_hears_of_its_end_whenever_the_turn_is_over) {
+    for (int calls = 0; calls < 130; calls++) {
+        ACTOR actor = { .stop_result = BL_EIO };
+        T_INFO("after %d calls", calls);
+        REQUIRE_OK(actor_init(&actor, NULL));
+        BL_GROUP_SCOPED(group);
+        REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
+        for (int i = 0; i < calls; i++)
+            REQUIRE_OK(bl_checkpoint());
+        REQUIRE_ERR(bl_service_stop(&actor.service), BL_EIO);
+        REQUIRE_OK(bl_group_exit(&group, 0));
+    }
+}
+
 static int stop_inside_rc[4];
 static int stop_inside_child(void *arg) {
     stop_inside_rc[1] = bl_service_stop(arg);
