@@ -235,8 +235,9 @@ static int end(bl__http_connection *connection, const bl_http_field *trailers,
 
 int bl__http_reply_enter(bl__http_connection *connection) {
     if (connection->reply.is_used) return BL_EBUSY;
+    connection->reply.is_used = true; /* before others may run */
     int rc = bl_checkpoint();
-    if (rc == 0) connection->reply.is_used = true;
+    if (rc < 0) connection->reply.is_used = false;
     return rc;
 }
 

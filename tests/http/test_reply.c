@@ -466,6 +466,51 @@ TEST(one_task_writes_at_a_time) {
     CHECK_OK(talk_end(&a_talk));
 }
 
+/* The turn of the one may end in the middle of a call; the other is refused. */
+static int other_rc;
+static int calls_before;
+
+static int write_much_or_not(void *arg) {
+    other_rc = write_much(arg);
+    return 0;
+}
+
+static int write_as_the_turn_ends(bl_http_exchange *exchange, void *arg) {
+    int group_rc = 0;
+    int one_rc = 0;
+    (void)arg;
+    int rc = bl_http_begin(exchange, 200, NULL, sizeof much + 1);
+    if (rc < 0) return rc;
+    BL_GROUP(group, group_rc) {
+        CHECK_OK(bl_yield()); /* from here it has a whole turn */
+        group_rc = bl_spawn(group, write_much_or_not, exchange);
+        for (int i = 0; i < calls_before; i++)
+            CHECK_OK(bl_checkpoint());
+        one_rc = bl_http_write(exchange, "a", 1);
+    }
+    if (one_rc == BL_EBUSY) one_rc = bl_http_write(exchange, "a", 1);
+    if (other_rc == BL_EBUSY) other_rc = write_much(exchange);
+    CHECK_OK(one_rc);
+    CHECK_OK(other_rc);
+    return group_rc;
+}
+
+PARAM(int, calls, 0, 126, 127, 128);
+
+TEST(nobody_else_writes_when_a_turn_ends_in_a_call, (calls)) {
+    memset(much, 'm', sizeof much);
+    calls_before = calls;
+    talk_init(&a_talk, write_as_the_turn_ends);
+    talk_begin(&a_talk, 0);
+    talk_send(&a_talk, GET);
+    talk_send_end(&a_talk);
+    CHECK_OK(bl_sleep(SEC(1)));
+    const char *body = strstr(talk_hear_all(&a_talk), "\r\n\r\n");
+    CHECK(body != NULL);
+    if (body != NULL) CHECK_EQ(strlen(body), 4 + sizeof much + 1);
+    CHECK_OK(talk_end(&a_talk));
+}
+
 /* One task reads the body while the other answers. */
 static int read_beside(void *arg) {
     bl_http_exchange *exchange = arg;
