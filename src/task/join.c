@@ -55,17 +55,13 @@ static int check_target(const bl_task *task) {
 int bl_task_join(bl_task *task, bl_outcome *outcome) {
     int rc = check_target(task);
     if (rc < 0) return rc;
-    rc = bl_checkpoint();
-    if (rc < 0) return rc;
-
-    if (task->is_done) {
-        outcome_fill(task, outcome);
-        return 0;
-    }
     /* Others may drop their handles before this task gets to run again. */
     bl_task_ref(task);
-    bl_waiter waiter;
-    rc = bl_waitq_wait(&task->joiners, &waiter, "join", task);
+    rc = bl_checkpoint();
+    if (rc == 0 && !task->is_done) {
+        bl_waiter waiter;
+        rc = bl_waitq_wait(&task->joiners, &waiter, "join", task);
+    }
     if (rc == 0) outcome_fill(task, outcome);
     bl_task_unref(task);
     return rc;

@@ -95,6 +95,39 @@ TEST(joining_a_task_that_has_ended_does_not_wait, .tags = "order") {
     bl_task_unref(task);
 }
 
+struct dropper {
+    bl_task *task;
+    bool may_drop;
+};
+
+static int drop(void *arg) {
+    struct dropper *dropper = arg;
+    while (!dropper->may_drop) {
+        int rc = bl_yield();
+        if (rc < 0) return rc;
+    }
+    bl_task_unref(dropper->task);
+    return 0;
+}
+
+PARAM(int, calls, 0, 127); /* in the second case the turn ends in the join */
+
+TEST(who_is_joined_is_kept_until_the_joiner_has_heard, (calls)) {
+    bl_group group = { 0 };
+    struct dropper dropper = { 0 };
+    bl_outcome outcome = { .rc = 99 };
+    REQUIRE_OK(bl_group_enter(&group));
+    CHECK_EQ(bl_yield(), 0); /* from here the turn is whole */
+    REQUIRE_OK(bl_spawn_task(&group, kid_returns, ARG(7), &dropper.task));
+    REQUIRE_OK(bl_spawn(&group, drop, &dropper));
+    for (int i = 0; i < calls; i++)
+        CHECK_EQ(bl_checkpoint(), 0);
+    dropper.may_drop = true;
+    CHECK_EQ(bl_task_join(dropper.task, &outcome), 0);
+    CHECK_EQ(outcome.rc, 7);
+    CHECK_EQ(bl_group_exit(&group, 0), 0);
+}
+
 struct joiner {
     bl_task *task;
     const char *name;
