@@ -24,6 +24,7 @@
 #include <poll.h>
 
 #include "base/assert.h"
+#include "base/site.h"
 #include "net/socket.h"
 
 static const bl_ns serve_grace_default = BL_SEC(5);
@@ -67,6 +68,7 @@ static int serve_finish(struct bl__server *server, bl_connection *connection,
         server->options.on_cut(connection, server->options.cut_arg);
     }
     if (rc >= 0) {
+        bl__site_forget(); /* the handler's last call */
         rc = bl_stream_close(connection->stream);
     } else {
         bl_stream_abort(connection->stream);
@@ -228,6 +230,7 @@ static int serve_accept(struct bl__server *server) {
 /* Whatever ends the watch, without it a stop would go unnoticed. */
 static int serve_watch_stop(void *arg) {
     struct bl__server *server = arg;
+    bl_task_set_name("stop watcher");
     int rc = bl_event_wait(server->options.stop);
     if (server->is_accepting) {
         bl_scope_cancel(&server->accepting, "the server was stopped");

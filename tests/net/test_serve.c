@@ -15,6 +15,12 @@
 #include "support/kids.h"
 #include "support/sockets.h"
 
+/* A stream whose close waits. */
+struct wrapped {
+    bl_stream *below;
+    bl_event may_end;
+};
+
 /* A server under test, run by a task. */
 struct house {
     bl_listener *listener;
@@ -23,6 +29,7 @@ struct house {
     bl_serve_options options;
     bl_serve_stats stats;
     bl_event stop;
+    struct wrapped wrapped; /* by the handler, around its connection */
     int rc;
     bool has_ended;
     int errors;
@@ -159,6 +166,63 @@ TEST(a_stray_cancellation_is_an_error_of_the_connection) {
     CHECK_OK(bl_stream_close(stream));
     CHECK_EQ(house.stats.failed, 1);
     CHECK_ERR(house.last_error, BL_ECANCELED);
+    bl_event_set(&house.stop);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
+/* ---- a stream that the handler has put around the other ----------------- */
+
+static bl_ssize move_nothing(void *self, const struct iovec *parts, int count) {
+    (void)self, (void)parts, (void)count;
+    return BL_ENOTSUP;
+}
+
+/* As a library calls it: its own lines are nobody's. */
+static int say_goodbye(void *self) {
+    struct wrapped *wrapped = self;
+    return (bl_event_wait)(&wrapped->may_end);
+}
+
+static int let_go(void *self, bool is_cut) {
+    struct wrapped *wrapped = self;
+    (void)is_cut;
+    bl_stream_abort(wrapped->below);
+    return 0;
+}
+
+static int wrap(bl_connection *connection) {
+    static const bl_stream_ops ops = { .size = sizeof ops,
+                                       .name = "wrapped",
+                                       .read = move_nothing,
+                                       .write = move_nothing,
+                                       .close = say_goodbye,
+                                       .abort = let_go };
+    struct house *house = connection->arg;
+    char byte;
+    house->wrapped.below = connection->stream;
+    int rc = bl_stream_new(&ops, &house->wrapped, &connection->stream);
+    if (rc < 0) return rc;
+    return (int)bl_stream_read(house->wrapped.below, &byte, 1);
+}
+
+/* What says goodbye is the server, and no call of the handler. */
+TEST(a_connection_that_closes_shows_no_call_of_the_handler) {
+    struct house house;
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(house_init(&house, wrap));
+    bl_event_init(&house.wrapped.may_end);
+    REQUIRE_OK(bl_spawn(&group, house_run, &house));
+    bl_stream *stream = visit(&house);
+    t_settle();
+    CHECK_CONTAINS(t_task_tree(), "bl_stream_read(house->wrapped.below");
+    CHECK_OK(bl_stream_write_all(stream, "?", 1, NULL));
+    t_settle();
+    CHECK_CONTAINS(t_task_tree(), "connection: waits for event\n");
+    CHECK_CONTAINS(t_task_tree(), "stop watcher: waits for event, daemon\n");
+    bl_event_set(&house.wrapped.may_end);
+    t_settle();
+    CHECK_EQ(house.stats.finished, 1);
+    CHECK_OK(bl_stream_close(stream));
     bl_event_set(&house.stop);
     CHECK_OK(bl_group_exit(&group, 0));
 }
