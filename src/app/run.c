@@ -53,6 +53,7 @@ void bl__run_on_hangup(bl_app *app) {
 /* A daemon: one reload after the other; those asked for meanwhile are one. */
 static int run_reloader(void *arg) {
     bl_app *app = arg;
+    bl_task_set_name("reloader");
     for (;;) {
         bl__site_forget(); /* a call of `load` or `prepare` */
         int rc = bl_event_wait(&app->hangup);

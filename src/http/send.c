@@ -22,6 +22,7 @@
 #include <belay/error.h>
 #include <belay/group.h>
 #include <belay/scope.h>
+#include <belay/task.h>
 
 #include <stdio.h>
 
@@ -49,6 +50,7 @@ static bool is_refused(const bl_http_call *call) {
 
 static int listener_run(void *arg) {
     struct listener *listener = arg;
+    bl_task_set_name("early answer");
     int rc = bl__http_receive_by(listener->call, bl__http_input_fill);
     if (rc == BL_ECANCELED) return rc;
     if (rc < 0) listener->error = bl_error_take(rc);

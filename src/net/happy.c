@@ -17,6 +17,7 @@
 #include <belay/group.h>
 #include <belay/scope.h>
 #include <belay/sync.h>
+#include <belay/task.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -84,6 +85,7 @@ static int happy_run(void *arg) {
     const struct happy_attempt *attempt = arg;
     struct happy *happy = attempt->happy;
     bl_stream *stream = NULL;
+    bl_task_set_name("connect attempt");
     int rc = happy->attempt(happy->context, attempt->address, &stream);
     BL__ASSERT(happy->running > 0);
     happy->running--;

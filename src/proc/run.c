@@ -72,6 +72,7 @@ static int run_pump_done(struct run_pump *pump, bl_ssize rc) {
 static int run_write(void *arg) {
     struct run_pump *pump = arg;
     size_t done;
+    bl_task_set_name("input of the program");
     int rc = bl_stream_write_all(pump->stream, pump->input, pump->bytes, &done);
     if (rc == BL_EPIPE) rc = 0;
     return run_pump_done(pump, rc);
@@ -94,6 +95,7 @@ static int run_grow(struct run_pump *pump) {
 static int run_read(void *arg) {
     struct run_pump *pump = arg;
     bl_ssize rc;
+    bl_task_set_name("output of the program");
     do {
         rc = run_grow(pump);
         if (rc < 0) break;

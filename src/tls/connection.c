@@ -24,6 +24,7 @@
  */
 #include <belay/group.h>
 #include <belay/stream.h>
+#include <belay/task.h>
 
 #include "base/assert.h"
 #include "tls/tls.h"
@@ -105,6 +106,7 @@ static int fill_plain(struct bl__tls *tls) {
 }
 
 static int flush_task(void *arg) {
+    bl_task_set_name("tls flush");
     BL_IGNORE(bl__tls_flush(arg)); /* the next writer finds out */
     return 0;
 }

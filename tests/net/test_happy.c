@@ -28,6 +28,7 @@ static int attempt(void *context, const bl_addr *address, bl_stream **stream) {
     const struct line *line = &script[bl_addr_port(address)];
     (void)context;
     bl_stream *ends[2];
+    CHECK_STR(bl_task_name(bl_task_current()), "connect attempt");
     note("%u@%d", (unsigned)bl_addr_port(address), (int)(bl_now() / BL_MS(1)));
     int rc = bl_sleep(line->delay);
     if (rc < 0) {
@@ -67,7 +68,7 @@ TEST(one_address_that_answers_is_all_there_is) {
     CHECK_OK(bl_stream_close(stream));
 }
 
-TEST(the_next_attempt_begins_after_a_quarter_of_a_second) {
+TEST(the_next_attempt_begins_after_a_quarter_of_a_second, .tags = "order") {
     static const struct line lines[] = {
         { HOUR, 0 }, { HOUR, 0 }, { BL_MS(100), 0 }, { BL_MS(1), 0 }
     };
