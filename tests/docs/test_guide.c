@@ -126,6 +126,7 @@ TEST(the_tree_of_tasks_is_as_it_was, (service)) {
               "    service_run: waits for sleep in bl_sleep(BL_MS(200))\n"
               "test: running\n");
     REQUIRE_OK(bl_event_wait(&service->ready));
+    t_settle();
     CHECK_SNAPSHOT("service.txt", t_task_tree(), strlen(t_task_tree()));
 }
 

@@ -426,7 +426,8 @@ TEST(who_skipped_the_delay_does_not_own_the_start, (crashed)) {
     CHECK_EQ(bl_service_state_of(&crashed->service), BL_SERVICE_RUNNING);
 }
 
-TEST(a_start_behind_a_stop_in_the_delay_is_refused, (crashed)) {
+TEST(a_start_behind_a_stop_in_the_delay_is_refused, (crashed),
+     .tags = "order") {
     CHECK(bl_service_begin_stop(&crashed->service, BL_FOREVER));
     CHECK(!bl_service_begin_stop(&crashed->service, BL_FOREVER));
     CHECK_ERR(bl_service_start(&crashed->service, crashed->context, NULL),

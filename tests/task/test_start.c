@@ -311,8 +311,8 @@ TEST(a_pending_start_keeps_the_group_open) {
     settle();
     CHECK_EQ(bl_group_exit(&theirs, 0), 0);
     CHECK_EQ(bl_now() - start, BL_MS(20)); /* started, then waited for */
-    CHECK_EQ(outsider.rc, 0);
     CHECK_EQ(bl_group_exit(&mine, 0), 0);
+    CHECK_EQ(outsider.rc, 0);
 }
 
 TEST(a_group_is_closed_once_its_pending_start_has_failed, .tags = "order") {
@@ -347,8 +347,8 @@ TEST(cancelling_the_group_does_not_reach_a_child_that_is_not_ready) {
      * those of the group, which are cancelled. */
     CHECK_EQ(bl_now() - start, BL_MS(10));
     CHECK_ERR(child.wait_rc, BL_ECANCELED);
-    CHECK_EQ(outsider.rc, 0);
     CHECK_EQ(bl_group_exit(&mine, 0), 0);
+    CHECK_EQ(outsider.rc, 0);
 }
 
 /* ---- misuse -------------------------------------------------------------- */
