@@ -146,7 +146,6 @@ TEST(servers_come_from_the_configuration, (server)) {
 TEST(without_memory_or_descriptors_nothing_is_opened, (server)) {
     bl_dns *dns = NULL;
     bl_dns_options options = server_options(server);
-    t_settle(); /* it shall not starve as well */
     famine_begin(0);
     int rc = bl_dns_open(&options, &dns);
     famine_end();

@@ -331,7 +331,7 @@ static int yields_once(void *arg) {
     return *rc;
 }
 
-TEST(a_yield_reports_a_cancel_that_came_while_it_was_queued) {
+TEST(a_yield_reports_a_cancel_that_came_while_it_was_queued, .tags = "order") {
     int rc = 0;
     bl_task *task = NULL;
     bl_group group = { 0 };
@@ -350,7 +350,8 @@ static int sleeps_zero_once(void *arg) {
     return *rc;
 }
 
-TEST(a_sleep_of_zero_reports_a_cancel_that_came_while_it_was_queued) {
+TEST(a_sleep_of_zero_reports_a_cancel_that_came_while_it_was_queued,
+     .tags = "order") {
     int rc = 0;
     bl_task *task = NULL;
     bl_group group = { 0 };
