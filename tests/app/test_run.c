@@ -813,6 +813,7 @@ static int leaps(bl_service *self, void *arg) {
 static void add_leaper(struct play *play, bl_app *app) {
     (void)play;
     bl_app_add(app, "leaper", leaps, NULL, NULL);
+    bl_app_requires(app, "leaper", "web", BL_DEP_RESTART_WITH);
 }
 
 TEST(after_a_leap_of_time_the_watchdog_is_fed_once, .no_loop = true) {

@@ -664,8 +664,7 @@ TEST(a_stop_before_the_start_serves_nobody) {
 
 TEST(peers_that_misbehave_do_not_keep_the_server, .tags = "native") {
     struct house house;
-    bl_group group = BL__ZEROED;
-    REQUIRE_OK(bl_group_enter(&group));
+    BL_GROUP_SCOPED(group);
     REQUIRE_OK(house_init(&house, echo));
     house.options.grace = BL_SEC(1);
     REQUIRE_OK(bl_spawn(&group, house_run, &house));
@@ -679,7 +678,7 @@ TEST(peers_that_misbehave_do_not_keep_the_server, .tags = "native") {
     bl_stream *slow = visit(&house);
     char byte;
     for (int i = 0; i < 20; i++) {
-        CHECK_OK(bl_stream_write_all(slow, "x", 1, NULL));
+        REQUIRE_OK(bl_stream_write_all(slow, "x", 1, NULL));
         CHECK_EQ(bl_stream_read(slow, &byte, 1), 1);
         CHECK_OK(bl_sleep(BL_SEC(1)));
     }
