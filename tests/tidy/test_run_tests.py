@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from unittest import mock
 
@@ -127,7 +127,7 @@ class Programs(unittest.TestCase):
 class Repeat(unittest.TestCase):
     """Made-up programs that note each run: what `make soak` does."""
 
-    def repeat(self, script, times):
+    def repeat(self, script, times, is_hard=False):
         runner = driver.Runner(driver.parse(["-j1"]))
         with tempfile.NamedTemporaryFile() as notes:
             command = ["sh", "-c", script, "x", notes.name]
@@ -136,7 +136,7 @@ class Repeat(unittest.TestCase):
             said = StringIO()
             with redirect_stdout(said), mock.patch.object(
                     driver, "uring_refusal", lambda: None):
-                status = driver.run_repeat(runner, times)
+                status = driver.run_repeat(runner, times, is_hard)
             return (status, said.getvalue(),
                     notes.read().decode().split("\n")[:-1])
 
@@ -148,6 +148,22 @@ class Repeat(unittest.TestCase):
         self.assertEqual(notes, ["epoll --seed 1", "uring --seed 1",
                                  "epoll --seed 2", "uring --seed 2"])
         self.assertEqual(said.split("\n")[-2], "8 passed, 0 failed")
+
+    def test_hard_mode_has_seeds_of_its_own(self):
+        status, said, notes = self.repeat(
+            "echo $BELAY_DRIVER $BELAY_HARD_SEED $BELAY_TEST_ARGS $* >>$1;"
+            "test $BELAY_HARD_SEED = 1 || exit 1;"
+            "echo '2 passed, 0 failed'", 5, is_hard=True)
+        self.assertEqual(status, 1)
+        self.assertEqual([note.split("/")[0].strip() for note in notes],
+                         ["epoll 1", "uring 1", "epoll 2"])
+        self.assertTrue(notes[0].endswith(" -k not huge"), notes)
+        self.assertIn("BELAY_DRIVER=epoll BELAY_HARD_SEED=2", said)
+
+    def test_only_two_legs_are_repeated(self):
+        with redirect_stderr(StringIO()), self.assertRaises(SystemExit):
+            driver.parse(["--repeat", "2", "asan"])
+        self.assertEqual(driver.parse(["--repeat", "2", "hard"]).legs, ["hard"])
 
     def test_the_first_failure_is_the_last_run(self):
         status, said, notes = self.repeat(
