@@ -4,11 +4,10 @@
 A leg of its own in tools/run_tests, which is why its name has no test_.
 """
 
-import concurrent.futures
 import os
 import unittest
 
-from places import C_COMPILERS, ROOT, SMOKE, has_uring, run
+from places import C_COMPILERS, ROOT, SMOKE, has_uring, run, side_by_side
 
 import amalgamate
 import closing
@@ -38,10 +37,7 @@ class Amalgamation(unittest.TestCase):
         assert amalgamate.main(["--out", OUT]) == 0
         ways = [(compiler, way) for way in WAYS for compiler in C_COMPILERS
                 if way != "uring" or has_uring()]
-        jobs = len(os.sched_getaffinity(0))
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            cls.compiled = dict(zip(ways, pool.map(
-                lambda way: compile_library(*way), ways)))
+        cls.compiled = dict(zip(ways, side_by_side(compile_library, ways)))
 
     def passes(self, status, said):
         self.assertEqual(status, 0, said)

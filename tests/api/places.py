@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """tests/api/places.py - where the tests of the whole look for things"""
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -26,6 +27,13 @@ def run(command, **more):
                           stderr=subprocess.STDOUT, check=False,
                           stdin=subprocess.DEVNULL, timeout=300, **more)
     return done.returncode, done.stdout
+
+
+def side_by_side(function, items):
+    """The results of function(*item) for each item, in their order."""
+    jobs = len(os.sched_getaffinity(0))
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(lambda item: function(*item), items))
 
 
 def has_cares():

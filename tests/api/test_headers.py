@@ -9,7 +9,8 @@ import os
 import tempfile
 import unittest
 
-from places import C_COMPILERS, CXX_COMPILERS, INCLUDE, ROOT, SMOKE, run
+from places import (C_COMPILERS, CXX_COMPILERS, INCLUDE, ROOT, SMOKE, run,
+                    side_by_side)
 
 import amalgamate
 import closing
@@ -30,26 +31,34 @@ def headers():
     return sorted(found)
 
 
+def compile_text(command, text, ending):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "user" + ending)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return run([*command, "-I", INCLUDE, "-c", path, "-o",
+                    os.path.join(folder, "user.o")])
+
+
 class Headers(unittest.TestCase):
     def compiles(self, command, text, ending):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "user" + ending)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
-            status, said = run([*command, "-I", INCLUDE, "-c", path, "-o",
-                                os.path.join(folder, "user.o")])
-            self.assertEqual(status, 0, said)
+        status, said = compile_text(command, text, ending)
+        self.assertEqual(status, 0, said)
 
     def test_there_are_some(self):
         self.assertIn("belay.h", headers())
 
     def every_header(self, compilers, flags, ending):
-        for compiler in compilers:
-            for name in headers():
-                with self.subTest(compiler=compiler, header=name):
-                    text = f"#include <{name}>\n#include <{name}>\n" \
-                           "int user_variable;\n"
-                    self.compiles([compiler, *flags], text, ending)
+        def compile_one(compiler, name):
+            text = f"#include <{name}>\n#include <{name}>\n" \
+                   "int user_variable;\n"
+            return compile_text([compiler, *flags], text, ending)
+
+        ways = [(compiler, name) for compiler in compilers
+                for name in headers()]
+        for way, (status, said) in zip(ways, side_by_side(compile_one, ways)):
+            with self.subTest(compiler=way[0], header=way[1]):
+                self.assertEqual(status, 0, said)
 
     def test_c99(self):
         self.every_header(C_COMPILERS, ["-std=c99", *C_WARNINGS], ".c")
