@@ -66,9 +66,12 @@ static void collect_args(char **args, const char *program, va_list words) {
     } while (args[count++] != NULL);
 }
 
+/* Several processes write it at once: only what is appended is kept whole, for
+ * such a file has no lock on where it stands. */
 static int output_file(void) {
     int fd = memfd_create("subrun", MFD_CLOEXEC);
     REQUIRE_GE(fd, 0);
+    REQUIRE_OK(fcntl(fd, F_SETFL, O_APPEND));
     return fd;
 }
 
