@@ -105,6 +105,25 @@ static char *run_with_much(const char *command, bl_process_result *result) {
     return input;
 }
 
+static int feeds_who_does_not_read(void *arg) {
+    bl_process_result result;
+    bl_process_run_options options = run_options();
+    options.input = arg;
+    options.input_bytes = MUCH;
+    return runs("sleep 100", &options, &result);
+}
+
+TEST(its_pipes_have_names_in_the_tree_of_tasks, REAL) {
+    static char much[MUCH];
+    BL_GROUP_SCOPED(group);
+    REQUIRE_OK(bl_spawn(&group, feeds_who_does_not_read, much));
+    t_settle();
+    CHECK_CONTAINS(t_task_tree(), "input of the program: waits for");
+    CHECK_CONTAINS(t_task_tree(), "output of the program: waits for");
+    bl_group_cancel(&group);
+    CHECK_OK(bl_group_exit(&group, 0));
+}
+
 /* Both pipes of the program are full, and so is its input. */
 TEST(no_pipe_that_is_full_stops_it, REAL, .tags = "bulky") {
     bl_process_result result;

@@ -487,8 +487,10 @@ TEST(a_hundred_stops_are_one_and_get_equal_results) {
     CHECK_EQ(actor.stops_seen, 1);
 }
 
+PARAM(bool, only_waits, false, true);
+
 /* A turn ends after 128 calls that need not wait, in whichever that is. */
-TEST(who_stops_it_hears_of_its_end_whenever_the_turn_is_over) {
+TEST(who_stops_it_hears_of_its_end_whenever_the_turn_is_over, (only_waits)) {
     for (int calls = 0; calls < 130; calls++) {
         ACTOR actor = { .stop_result = BL_EIO };
         T_INFO("after %d calls", calls);
@@ -497,7 +499,10 @@ TEST(who_stops_it_hears_of_its_end_whenever_the_turn_is_over) {
         REQUIRE_OK(bl_service_start(&actor.service, &group, NULL));
         for (int i = 0; i < calls; i++)
             REQUIRE_OK(bl_checkpoint());
-        REQUIRE_ERR(bl_service_stop(&actor.service), BL_EIO);
+        if (only_waits) bl_service_begin_stop(&actor.service, BL_FOREVER);
+        REQUIRE_ERR(only_waits ? bl_service_wait(&actor.service)
+                               : bl_service_stop(&actor.service),
+                    BL_EIO);
         REQUIRE_OK(bl_group_exit(&group, 0));
     }
 }

@@ -107,7 +107,8 @@ TEST(memory_that_nobody_holds_is_a_leak, .may_leak = true) {
     wipe_stack();
     int found = looks_for_leaks();
     free((void *)~hidden);
-    CHECK(found != 0);
+    if (found < 0) bl_test_skip("nobody looks for leaks here");
+    CHECK_EQ(found, 1);
 }
 
 /* ---- jumps --------------------------------------------------------------- */
